@@ -1,0 +1,60 @@
+# Reading Room. `make run` starts the archive, `make test` runs everything; `make help` lists the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+DATA ?= data
+HOST ?= 127.0.0.1
+PORT ?= 8080
+LOCK := uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-emit-index-url --no-header
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-dev run test check format bench docs lock clean
+
+help:  ## list these commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+install: $(VENV)/.installed  ## make .venv with the `readingroom` command
+
+install-dev: $(VENV)/.installed-dev
+
+run: install  ## install, then start the archive on this machine
+	$(BIN)/readingroom serve --data $(DATA) --host $(HOST) --port $(PORT)
+
+test: check  ## install, then run everything
+	$(BIN)/python -m pytest -n 2 tests
+
+check: install-dev  ## format, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: install-dev  ## put the code in the house's format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: install-dev  ## write docs/conformance.md anew from the code's own tables
+	$(BIN)/readingroom conformance > docs/conformance.md
+
+lock:  ## pin every dependency anew, with hashes (needs uv)
+	$(LOCK) --extra build --extra demo -o requirements.lock
+	$(LOCK) --extra build --extra demo --extra dev -o requirements-dev.lock
+
+clean:  ## remove what `make` made; never touches the data
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Reading Room needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing into $(VENV), about a minute ..."
+	$(PIP) install --require-hashes -r requirements.lock
+	$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
+	@echo "Installing what the tests need ..."
+	$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@

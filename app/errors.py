@@ -1,0 +1,89 @@
+"""Facts that can go wrong, said without HTTP: one table at the edge gives each its status code.
+
+Raise the most exact fact; `detail` is a sentence for the person who sent the request. It says what to do next
+and never repeats a patient's values.
+"""
+
+
+class Fact(Exception):
+    """Anything this project raises on purpose."""
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail)
+        self.detail = detail or (self.__doc__ or "").strip().splitlines()[0]
+
+
+class NotFound(Fact):
+    """No such resource, or none that you may see."""
+
+
+class InvalidRequest(Fact):
+    """The request cannot be understood."""
+
+
+class InvalidQuery(InvalidRequest):
+    """The search parameters cannot be understood."""
+
+
+class MalformedMultipart(InvalidRequest):
+    """The multipart body cannot be read."""
+
+
+class NotAcceptable(Fact):
+    """None of the media types in Accept can be sent for this resource."""
+
+    def __init__(self, detail: str = "", offered: tuple[str, ...] = ()) -> None:
+        super().__init__(detail)
+        self.offered = offered
+
+
+class UnsupportedMediaType(Fact):
+    """The body's media type is not one this resource takes."""
+
+
+class TooLarge(Fact):
+    """The body is larger than this archive takes."""
+
+
+class RangeNotSatisfiable(Fact):
+    """The requested byte range lies outside the resource."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"The resource has {size} bytes; ask for a range within them.")
+        self.size = size
+
+
+class NotSignedIn(Fact):
+    """This archive needs sign-in: send 'Authorization: Bearer' with a token."""
+
+
+class Forbidden(Fact):
+    """You may not do this."""
+
+
+class Misdirected(Fact):
+    """This request was not addressed to this archive."""
+
+
+class InvalidInstance(Fact):
+    """The bytes are not a DICOM Part 10 instance that can be kept."""
+
+
+class CannotDecode(Fact):
+    """The pixel data cannot be decoded: no codec for it, or a damaged code stream."""
+
+
+class ObjectNotFound(Fact):
+    """The store has no object of this key."""
+
+
+class StoreUnavailable(Fact):
+    """The object store does not answer; try again later."""
+
+
+class DatabaseUnavailable(Fact):
+    """The database does not answer; try again later."""
+
+
+class Misconfigured(Fact):
+    """A setting is missing or contradicts another."""

@@ -1,0 +1,6 @@
+"""The archive's tables. Rows only, no behaviour."""
+
+from app.models.collections import AccessUnit, Collection
+from app.models.studies import Instance, RequestAttributes, Series, Study
+
+__all__ = ["AccessUnit", "Collection", "Instance", "RequestAttributes", "Series", "Study"]

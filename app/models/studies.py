@@ -1,0 +1,149 @@
+"""Study, series and instance rows: revisions within one collection (design section 4).
+
+Columns are what is *matched*, in one normal form per VR (`app.dicom.values`), named after the DICOM keyword;
+`attributes` is what is *returned*, as DICOM JSON. A missing text is the empty string, as in DICOM, so that no
+comparison meets NULL and both databases sort alike.
+
+A row is live when `added_version` is set and `removed_version` is not. In a rolling collection rows are added
+under the number of the version yet to be cut.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Index, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from app.models.types import Bytes, ByteText, Key, UtcDateTime, now
+
+LIVE = "added_version IS NOT NULL AND removed_version IS NULL"
+
+
+def _text(**options: Any) -> Any:
+    return Field(default="", sa_type=ByteText, **options)
+
+
+def _key(**options: Any) -> Any:
+    return Field(sa_type=Key, **options)
+
+
+class Revision(SQLModel):
+    """What study and series rows share: their place in a collection's history."""
+
+    id: int | None = _key(default=None, primary_key=True)
+    collection_id: int = _key(foreign_key="collection.id")
+    submission_id: int | None = _key(default=None)
+    added_version: int | None = None
+    removed_version: int | None = None
+    replaces: int | None = _key(default=None)
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    attributes: bytes = Field(sa_type=Bytes)
+
+
+class Study(Revision, table=True):
+    """One revision of a study in one collection."""
+
+    study_instance_uid: str = _text()
+    study_date: str = _text()
+    study_time: str = _text()
+    accession_number: str = _text()
+    study_id: str = _text()
+    study_description: str = _text()
+    patient_id: str = _text()
+    patient_birth_date: str = _text()
+    patient_sex: str = _text()
+    patient_name: str = _text()
+    patient_name_ideographic: str = _text()
+    patient_name_phonetic: str = _text()
+    patient_name_words: str = _text()
+    referring_physician_name: str = _text()
+    referring_physician_name_ideographic: str = _text()
+    referring_physician_name_phonetic: str = _text()
+    referring_physician_name_words: str = _text()
+
+    __table_args__ = (
+        Index(
+            "study_live",
+            "collection_id",
+            "study_instance_uid",
+            unique=True,
+            sqlite_where=text(LIVE),
+            postgresql_where=text(LIVE),
+        ),
+        Index("study_newest", text("study_date DESC"), text("study_time DESC"), "study_instance_uid"),
+        Index("study_uid", "study_instance_uid"),
+        Index("study_patient_id", "patient_id"),
+        Index("study_patient_name", "patient_name"),
+        Index("study_accession_number", "accession_number"),
+    )
+
+
+class Series(Revision, table=True):
+    """One revision of a series in one collection; the unit of visibility and of publication."""
+
+    study_row: int = _key(foreign_key="study.id", index=True)
+    access_unit_id: int = _key(foreign_key="access_unit.id")
+    study_instance_uid: str = _text()
+    series_instance_uid: str = _text()
+    modality: str = _text()
+    series_number: int | None = None
+    series_description: str = _text()
+    series_date: str = _text()
+    series_time: str = _text()
+    body_part_examined: str = _text()
+    laterality: str = _text()
+    protocol_name: str = _text()
+    manufacturer: str = _text()
+    manufacturer_model_name: str = _text()
+    performed_procedure_step_start_date: str = _text()
+    performed_procedure_step_start_time: str = _text()
+    number_of_series_related_instances: int = 0
+
+    __table_args__ = (
+        Index(
+            "series_live",
+            "collection_id",
+            "series_instance_uid",
+            unique=True,
+            sqlite_where=text(LIVE),
+            postgresql_where=text(LIVE),
+        ),
+        Index("series_uid", "series_instance_uid"),
+        Index("series_modality", "modality", "study_row"),
+    )
+
+
+class RequestAttributes(SQLModel, table=True):
+    """One item of a series' RequestAttributesSequence (0040,0275)."""
+
+    __tablename__ = "request_attributes"
+
+    id: int | None = _key(default=None, primary_key=True)
+    series_row: int = _key(foreign_key="series.id", index=True)
+    scheduled_procedure_step_id: str = _text(index=True)
+    requested_procedure_id: str = _text(index=True)
+
+
+class Instance(SQLModel, table=True):
+    """One instance of a series revision: where its bytes lie and all that is known without opening them."""
+
+    id: int | None = _key(default=None, primary_key=True)
+    series_row: int = _key(foreign_key="series.id")
+    sop_instance_uid: str = _text(index=True)
+    sop_class_uid: str = _text()
+    instance_number: int | None = None
+    rows: int | None = None
+    columns: int | None = None
+    bits_allocated: int | None = None
+    number_of_frames: int | None = None
+    transfer_syntax_uid: str = _text()
+    object_key: str = _text()
+    size: int = _key()
+    crc32: int = _key()
+    sha256: bytes = Field(sa_type=Bytes)
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    bulkdata: bytes | None = Field(default=None, sa_type=Bytes)
+    frame_index: bytes | None = Field(default=None, sa_type=Bytes)
+    dicom_json: bytes = Field(sa_type=Bytes)
+
+    __table_args__ = (UniqueConstraint("series_row", "sop_instance_uid", name="instance_once"),)

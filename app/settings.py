@@ -1,0 +1,190 @@
+"""Everything an operator may set, in one typed value: made once at a door and passed in.
+
+Each field is also an environment variable: `READINGROOM_` and the field's name in capitals.
+"""
+
+import os
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import ByteSize, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app.errors import Misconfigured
+
+PREFIX = "READINGROOM_"
+KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+TOKEN_LENGTH = 16
+
+Network = IPv4Network | IPv6Network
+#: Settings that hold a secret: each may also be given as the path of a file, in `{name}_file`.
+SECRETS = ("owner_token", "database")
+
+
+class Settings(BaseSettings):
+    """What an operator chose. Construct with keywords in tests; `Settings.load()` at a door."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True, use_attribute_docstrings=True
+    )
+
+    data: Path = Path("data")
+    """The folder that holds the database and the objects, unless `database` and `store` say otherwise."""
+    host: str = "127.0.0.1"
+    """The address to listen on. One that others can reach needs `owner_token`."""
+    port: int = Field(default=8080, ge=0, le=65535)
+    """The port to listen on; 0 lets the system choose."""
+    workers: int = Field(default=1, ge=1, le=256)
+    """How many server processes answer requests."""
+    database: SecretStr | None = None
+    """`sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/NAME`; by default a file in `data`."""
+    database_file: Path | None = None
+    """A file that holds `database`."""
+    store: str | None = None
+    """Where instances lie, as a URL; by default the folder `objects` in `data`."""
+    owner_token: SecretStr | None = None
+    """Whoever sends it as `Authorization: Bearer` is the owner. At least 16 characters."""
+    owner_token_file: Path | None = None
+    """A file that holds `owner_token`."""
+    public_url: str | None = None
+    """The archive's address as its users see it; by default what each request was sent to."""
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = ()
+    """Addresses or networks, separated by commas, whose Forwarded and X-Forwarded-* headers are believed."""
+    max_instance_bytes: ByteSize = Field(default=ByteSize(16 * GIB), ge=1)
+    """The largest instance that is stored."""
+    max_request_bytes: ByteSize | None = Field(default=None, ge=1)
+    """The largest request body; by default there is no limit beyond that of each instance."""
+    spool_memory: ByteSize = Field(default=ByteSize(8 * MIB), ge=0)
+    """An arriving instance up to this size is kept in memory until it is stored; a larger one on disk."""
+    spool_memory_total: ByteSize = Field(default=ByteSize(128 * MIB), ge=0)
+    """What all arriving instances of one process may keep in memory together."""
+    graceful_shutdown_seconds: int = Field(default=30, ge=0)
+    """How long running responses may take to finish after the archive was told to stop."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least serious log line that is written."""
+    log_format: Literal["json", "console"] = "json"
+    """One JSON object per line, or coloured text for people."""
+    codec_processes: int = Field(default=min(4, os.cpu_count() or 1), ge=1, le=64)
+    """How many processes may decode pixel data at once, in each worker."""
+    codec_seconds: float = Field(default=60, gt=0)
+    """How long one frame may take to decode before its process is ended."""
+    codec_memory: ByteSize = Field(default=ByteSize(4 * GIB), ge=256 * MIB)
+    """The address space of one decoding process."""
+
+    @classmethod
+    def load(cls, **chosen: Any) -> Self:
+        """Settings from the environment, `chosen` winning over it where not None.
+
+        Raises Misconfigured with one sentence per wrong setting, none of which repeats a value.
+        """
+        try:
+            return cls(**{name: value for name, value in chosen.items() if value is not None})
+        except ValidationError as error:
+            raise Misconfigured(" ".join(_sentence(cls, dict(each)) for each in error.errors())) from None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_secrets(cls, values: dict[str, Any]) -> dict[str, Any]:
+        for name in SECRETS:
+            if path := values.get(f"{name}_file"):
+                if values.get(name):
+                    raise ValueError(f"set {PREFIX}{name.upper()} or {PREFIX}{name.upper()}_FILE, not both")
+                values = {**values, name: _secret(name, Path(path))}
+        return values
+
+    @field_validator("data")
+    @classmethod
+    def _absolute(cls, data: Path) -> Path:
+        if "?" in str(data):
+            raise ValueError("the folder's name may not contain '?'")
+        return data.expanduser().absolute()
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _networks(cls, value: Any) -> Any:
+        names = value.split(",") if isinstance(value, str) else value
+        return tuple(
+            ip_network(name.strip() if isinstance(name, str) else name, strict=False)
+            for name in names
+            if name
+        )
+
+    @field_validator("public_url")
+    @classmethod
+    def _url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        url = urlsplit(value)
+        if (
+            url.scheme not in {"http", "https"}
+            or not url.hostname
+            or url.query
+            or url.fragment
+            or "@" in url.netloc
+        ):
+            raise ValueError("give a URL such as https://archive.example.org")
+        return value.rstrip("/")
+
+    @property
+    def database_url(self) -> str:
+        """The database's URL, with its password: not for logs."""
+        return (
+            self.database.get_secret_value() if self.database else f"sqlite:///{self.data}/readingroom.sqlite"
+        )
+
+    @property
+    def store_url(self) -> str:
+        """The object store's URL."""
+        return self.store or (self.data / "objects").as_uri()
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach the address listened on."""
+        try:
+            return ip_address(self.host.strip("[]")).is_loopback
+        except ValueError:
+            return self.host.lower() == "localhost"
+
+    @property
+    def local_mode(self) -> bool:
+        """Loopback and no sign-in: the caller is the owner, and is guarded against other sites' pages."""
+        return self.loopback and self.owner_token is None
+
+    def check_servable(self) -> None:
+        """Raises Misconfigured, saying what to set, where serving with these settings would be unsafe or futile."""
+        if not self.loopback and self.owner_token is None:
+            raise Misconfigured(
+                f"Others can reach {self.host}, so the archive needs sign-in: set READINGROOM_OWNER_TOKEN (or "
+                "READINGROOM_OWNER_TOKEN_FILE) to a secret of at least 16 characters, for example from "
+                "`openssl rand -hex 32`; or listen on 127.0.0.1."
+            )
+        if self.owner_token and len(self.owner_token.get_secret_value()) < TOKEN_LENGTH:
+            raise Misconfigured(
+                "READINGROOM_OWNER_TOKEN is too short to be secret: give at least 16 characters."
+            )
+        if self.local_mode and self.trusted_proxies:
+            raise Misconfigured(
+                "READINGROOM_TRUSTED_PROXIES is set, but without sign-in the archive refuses forwarded requests: "
+                "set READINGROOM_OWNER_TOKEN (or READINGROOM_OWNER_TOKEN_FILE) too."
+            )
+
+
+def _secret(name: str, path: Path) -> str:
+    try:
+        secret = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise ValueError(f"{PREFIX}{name.upper()}_FILE cannot be read") from None
+    if not secret:
+        raise ValueError(f"{PREFIX}{name.upper()}_FILE names an empty file")
+    return secret
+
+
+def _sentence(settings: type[Settings], error: dict[str, Any]) -> str:
+    field = str(error["loc"][0]) if error["loc"] else ""
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if not field:
+        return f"{message}."
+    known = field in settings.model_fields
+    return f"{PREFIX}{field.upper()}: {message}." if known else f"{PREFIX}{field.upper()} is not a setting."
