@@ -33,6 +33,9 @@ format: install-dev  ## put the code in the house's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+bench: install-dev  ## what storing, searching and retrieving cost on this machine
+	$(BIN)/python -m bench.quick
+
 docs: install-dev  ## write docs/conformance.md anew from the code's own tables
 	$(BIN)/readingroom conformance > docs/conformance.md
 

@@ -29,6 +29,14 @@ class MalformedMultipart(InvalidRequest):
     """The multipart body cannot be read."""
 
 
+class NotModified(Fact):
+    """The client holds this resource as it is."""
+
+    def __init__(self, etag: str) -> None:
+        super().__init__()
+        self.etag = etag
+
+
 class NotAcceptable(Fact):
     """None of the media types in Accept can be sent for this resource."""
 
@@ -75,6 +83,18 @@ class CannotDecode(Fact):
 
 class ObjectNotFound(Fact):
     """The store has no object of this key."""
+
+
+class ObjectExists(Fact):
+    """The store already has an object of this key."""
+
+
+class ObjectTruncated(Fact):
+    """The stored object is shorter than the index says."""
+
+
+class InvalidKey(Fact):
+    """This is not the key of an object."""
 
 
 class StoreUnavailable(Fact):

@@ -20,7 +20,7 @@ TOKEN_LENGTH = 16
 
 Network = IPv4Network | IPv6Network
 #: Settings that hold a secret: each may also be given as the path of a file, in `{name}_file`.
-SECRETS = ("owner_token", "database")
+SECRETS = ("owner_token", "database", "log_key")
 
 
 class Settings(BaseSettings):
@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     """The port to listen on; 0 lets the system choose."""
     workers: int = Field(default=1, ge=1, le=256)
     """How many server processes answer requests."""
+    max_connections: int = Field(default=1000, ge=1)
+    """How many connections one worker answers at once; beyond them it answers 503."""
     database: SecretStr | None = None
     """`sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/NAME`; by default a file in `data`."""
     database_file: Path | None = None
@@ -66,6 +68,10 @@ class Settings(BaseSettings):
     """The least serious log line that is written."""
     log_format: Literal["json", "console"] = "json"
     """One JSON object per line, or coloured text for people."""
+    log_key: SecretStr | None = None
+    """Logs hold keyed hashes instead of UIDs; this is the key. By default a new one at each start."""
+    log_key_file: Path | None = None
+    """A file that holds `log_key`."""
     codec_processes: int = Field(default=min(4, os.cpu_count() or 1), ge=1, le=64)
     """How many processes may decode pixel data at once, in each worker."""
     codec_seconds: float = Field(default=60, gt=0)
@@ -104,12 +110,11 @@ class Settings(BaseSettings):
     @field_validator("trusted_proxies", mode="before")
     @classmethod
     def _networks(cls, value: Any) -> Any:
-        names = value.split(",") if isinstance(value, str) else value
-        return tuple(
-            ip_network(name.strip() if isinstance(name, str) else name, strict=False)
-            for name in names
-            if name
-        )
+        names = value.split(",") if isinstance(value, str) else [str(each) for each in value]
+        try:
+            return tuple(ip_network(name.strip(), strict=False) for name in names if name.strip())
+        except ValueError:
+            raise ValueError("give addresses or networks such as 10.0.0.0/8, separated by commas") from None
 
     @field_validator("public_url")
     @classmethod
@@ -126,6 +131,17 @@ class Settings(BaseSettings):
         ):
             raise ValueError("give a URL such as https://archive.example.org")
         return value.rstrip("/")
+
+    def environment(self) -> dict[str, str]:
+        """What was chosen, as the environment variables from which another process loads equal settings."""
+        chosen = {name: getattr(self, name) for name in self.model_fields_set}
+        # What came from a file goes on as the file's name: the secret itself stays out of the environment.
+        from_files = {name for name in SECRETS if chosen.get(f"{name}_file")}
+        return {
+            PREFIX + name.upper(): _text(value)
+            for name, value in chosen.items()
+            if value is not None and name not in from_files
+        }
 
     @property
     def database_url(self) -> str:
@@ -153,11 +169,11 @@ class Settings(BaseSettings):
         return self.loopback and self.owner_token is None
 
     def check_servable(self) -> None:
-        """Raises Misconfigured, saying what to set, where serving with these settings would be unsafe or futile."""
+        """Raises Misconfigured, saying what to set, where serving so would be unsafe or futile."""
         if not self.loopback and self.owner_token is None:
             raise Misconfigured(
-                f"Others can reach {self.host}, so the archive needs sign-in: set READINGROOM_OWNER_TOKEN (or "
-                "READINGROOM_OWNER_TOKEN_FILE) to a secret of at least 16 characters, for example from "
+                f"Others can reach {self.host}, so the archive needs sign-in: set READINGROOM_OWNER_TOKEN "
+                "(or READINGROOM_OWNER_TOKEN_FILE) to a secret of at least 16 characters, for example from "
                 "`openssl rand -hex 32`; or listen on 127.0.0.1."
             )
         if self.owner_token and len(self.owner_token.get_secret_value()) < TOKEN_LENGTH:
@@ -166,9 +182,15 @@ class Settings(BaseSettings):
             )
         if self.local_mode and self.trusted_proxies:
             raise Misconfigured(
-                "READINGROOM_TRUSTED_PROXIES is set, but without sign-in the archive refuses forwarded requests: "
-                "set READINGROOM_OWNER_TOKEN (or READINGROOM_OWNER_TOKEN_FILE) too."
+                "READINGROOM_TRUSTED_PROXIES is set, but without sign-in the archive refuses forwarded "
+                "requests: set READINGROOM_OWNER_TOKEN (or READINGROOM_OWNER_TOKEN_FILE) too."
             )
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _secret(name: str, path: Path) -> str:

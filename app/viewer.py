@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class Viewer:
     """The caller of one request.
 
-    `sees_all` is the owner's and the administrator's; everyone else sees what lies in `units`, the access units
-    on which they hold a capability (design section 3).
+    `sees_all` is the owner's and the administrator's; everyone else sees what lies in `units`, the access
+    units on which they hold a capability.
     """
 
     name: str

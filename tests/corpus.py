@@ -28,7 +28,8 @@ def _complete(path: Path) -> bool:
     try:
         dataset = dcmread(path, stop_before_pixels=True)
         return all(
-            dataset.get(key) for key in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
+            dataset.get(key)
+            for key in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
         )
     except Exception:
         return False

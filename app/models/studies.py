@@ -109,6 +109,7 @@ class Series(Revision, table=True):
             postgresql_where=text(LIVE),
         ),
         Index("series_uid", "series_instance_uid"),
+        Index("series_study", "study_instance_uid"),
         Index("series_modality", "modality", "study_row"),
     )
 

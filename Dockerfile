@@ -1,0 +1,33 @@
+# Reading Room as a container. It listens on all addresses, so it needs a sign-in:
+#   docker run -p 8080:8080 -v readingroom:/data -e READINGROOM_OWNER_TOKEN=... readingroom
+
+FROM python:3.11-slim AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+RUN python -m venv /opt/readingroom
+WORKDIR /src
+# The dependencies change seldom and the code often: they have a layer of their own.
+COPY requirements.lock ./
+RUN /opt/readingroom/bin/pip install --require-hashes -r requirements.lock
+COPY pyproject.toml README.md LICENSE ./
+COPY migrations migrations
+COPY app app
+RUN /opt/readingroom/bin/pip install --no-deps --no-build-isolation .
+
+FROM python:3.11-slim
+RUN useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin readingroom \
+ && install --directory --owner=readingroom --group=readingroom --mode=0750 /data
+COPY --from=build /opt/readingroom /opt/readingroom
+ENV PATH=/opt/readingroom/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    READINGROOM_DATA=/data \
+    READINGROOM_HOST=0.0.0.0 \
+    READINGROOM_PORT=8080
+USER readingroom
+WORKDIR /data
+VOLUME /data
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=30s --timeout=10s --start-period=60s --retries=3 \
+  CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f'http://127.0.0.1:{os.environ[\"READINGROOM_PORT\"]}/readyz', timeout=8)"]
+ENTRYPOINT ["readingroom"]
+CMD ["serve"]

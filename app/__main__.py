@@ -1,0 +1,5 @@
+"""`python -m app` is the `readingroom` command."""
+
+from app.cli import app
+
+app()

@@ -1,0 +1,41 @@
+"""The house: the machines of one process, opened together and closed together."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from app.codecs import Codecs
+from app.database import Database
+from app.settings import Settings
+from app.storage.object_store import ObjectStore
+from app.storage.open import open_store
+from app.storage.spool import Spools
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """Settings, database, object store, arriving instances and codecs of one running process."""
+
+    settings: Settings
+    database: Database
+    store: ObjectStore
+    spools: Spools
+    codecs: Codecs
+
+    @classmethod
+    async def open(cls, settings: Settings) -> Self:
+        """Open every machine. Raises Misconfigured, DatabaseUnavailable or StoreUnavailable."""
+        store = open_store(settings.store_url, settings.data / "temp")
+        database = await Database.open(settings.database_url)
+        spools = Spools(
+            store.temp,
+            in_memory=settings.spool_memory,
+            in_memory_together=settings.spool_memory_total,
+            largest=settings.max_instance_bytes,
+        )
+        codecs = Codecs(settings.codec_processes, settings.codec_seconds, settings.codec_memory)
+        return cls(settings, database, store, spools, codecs)
+
+    async def close(self) -> None:
+        """Give back connections and files."""
+        await self.database.close()
+        await self.store.close()

@@ -1,0 +1,112 @@
+"""The `readingroom` command."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from app.database import migrate as migrate_database
+from app.errors import Fact
+from app.settings import Settings
+
+app = typer.Typer(
+    help="Reading Room, an open imaging archive. For research, not for diagnosis.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _option(name: str) -> Any:
+    # The help of an option is the setting's own docstring, so that each is explained once.
+    described = Settings.model_fields[name].description or ""
+    return typer.Option(f"--{name}", help=f"{' '.join(described.split())} (READINGROOM_{name.upper()})")
+
+
+Data = Annotated[Path | None, _option("data")]
+Host = Annotated[str | None, _option("host")]
+Port = Annotated[int | None, _option("port")]
+Workers = Annotated[int | None, _option("workers")]
+DatabaseUrl = Annotated[str | None, _option("database")]
+StoreUrl = Annotated[str | None, _option("store")]
+
+
+@contextmanager
+def _said_plainly() -> Iterator[None]:
+    """A fact ends the command with its sentence and exit code 1, without a traceback."""
+    try:
+        yield
+    except Fact as fact:
+        Console(stderr=True).print(f"[red]{escape(fact.detail)}[/red]", soft_wrap=True, highlight=False)
+        raise typer.Exit(1) from None
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"readingroom {version('readingroom')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    wanted: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Reading Room, an open imaging archive. For research, not for diagnosis."""
+
+
+@app.command()
+def serve(
+    data: Data = None,
+    host: Host = None,
+    port: Port = None,
+    workers: Workers = None,
+    database: DatabaseUrl = None,
+    store: StoreUrl = None,
+) -> None:
+    """Start the archive."""
+    from app.server import serve as run
+
+    with _said_plainly():
+        settings = Settings.load(
+            data=data, host=host, port=port, workers=workers, database=database, store=store
+        )
+        run(settings, Console())
+
+
+@app.command()
+def migrate(data: Data = None, database: DatabaseUrl = None) -> None:
+    """Bring the database to this version's schema; `serve` does so itself."""
+    with _said_plainly():
+        asyncio.run(migrate_database(Settings.load(data=data, database=database).database_url))
+        Console().print("The database is at this version's schema.")
+
+
+@app.command()
+def demo(
+    url: Annotated[str, typer.Option(help="The archive's address.")] = "http://127.0.0.1:8080",
+    token: Annotated[
+        str | None,
+        typer.Option(help="The owner's token.", envvar="READINGROOM_OWNER_TOKEN", show_envvar=True),
+    ] = None,
+) -> None:
+    """Fill a running archive with the real studies of the packages pydicom and pydicom-data."""
+    from app.demo import fill
+
+    with _said_plainly():
+        fill(url.rstrip("/"), token, Console())
+
+
+@app.command()
+def conformance() -> None:
+    """Print the conformance statement (docs/conformance.md), made from the code's own tables."""
+    from app.conformance import statement
+
+    typer.echo(statement(), nl=False)

@@ -1,0 +1,147 @@
+"""The conformance statement, made from the tables that the code runs on: it cannot say what is not so."""
+
+from collections.abc import Iterable, Sequence
+from http import HTTPStatus
+
+from app.dicom.transfer_syntaxes import TRANSFER_SYNTAXES, TransferSyntax
+from app.dicom.validation import FAILURE_REASONS, WARNING_REASONS
+from app.errors import Fact
+from app.query.ast import Level
+from app.query.qido import DEFAULT_LIMIT, MAXIMUM_LIMIT
+from app.query.searchable import MATCHING, SEARCHABLE, Searchable
+from app.routers.problems import STATUS
+from app.routers.routes import ROUTERS, Route, routes
+from app.wire.coding import CODINGS
+
+HEAD = """\
+# Conformance statement
+
+Written by `readingroom conformance` from the tables that the code runs on; a test fails when it is out
+of date.
+
+Reading Room is an origin server of DICOMweb studies (PS3.18 section 10). It is for research, not for
+diagnosis. Every resource below answers under two kinds of root: `/dicom-web`, the whole archive, and
+`/collections/{collection}/dicom-web`, one collection.
+"""
+
+SEARCHING = """\
+A search takes the attributes of its own level and of those above it, by keyword, by tag in either case,
+or by a path of either joined by dots. Each also takes an empty value or `*`, which matches all. Those
+marked are required by PS3.18 section 10.6.1.2.
+"""
+
+STORING = """\
+Every transfer syntax is taken and kept byte for byte. An instance is acknowledged when its bytes and
+its row are durable. Storing the same bytes again succeeds and changes nothing; other content under a
+SOP Instance UID that the collection holds is refused and changes nothing. One refused instance never
+sinks the others: 200 when all were stored, 202 when some were, 409 when none was.
+"""
+
+SYNTAXES = """\
+All are stored and sent as stored, and so are those that are not listed. Where one is decoded here, its
+frames are also sent as native pixels and its instances in Explicit VR Little Endian.
+"""
+
+DEVIATIONS = """\
+- What cannot be matched is refused (400), never ignored: an attribute without a column, one of a lower
+  level, an unknown parameter.
+- Attributes of `includefield` that cannot be returned are left out and named in a `Warning: 299`
+  header.
+- Empty Value Matching and Multiple Value Matching are not supported; who asks gets the standard's
+  warning.
+- Metadata and search results are sent as JSON, not as XML.
+- Lossy pixel data are not decompressed unasked: without `transfer-syntax` in Accept they are sent as
+  stored.
+- Rendered resources, thumbnails, deletion, worklists (UPS-RS) and the WADO-URI service are not offered.
+"""
+
+
+def statement() -> str:
+    """The whole statement, as Markdown."""
+    sections = (HEAD, *_transactions(), *_searching(), *_storing(), *_syntaxes(), *_answers())
+    return "\n".join(section.rstrip() + "\n" for section in sections)
+
+
+def _transactions() -> Iterable[str]:
+    for title, router in ROUTERS:
+        yield f"## {title}"
+        head = ("methods", "resource", "what", "takes", "gives", "status codes")
+        yield _table(head, [_route(route) for route in routes(router)])
+
+
+def _route(route: Route) -> tuple[str, ...]:
+    takes, gives = (", ".join(f"`{name}`" for name in types) for types in (route.takes, route.gives))
+    statuses = " ".join(map(str, route.statuses))
+    return " ".join(route.methods), f"`{route.path}`", route.what, takes, gives, statuses
+
+
+def _searching() -> Iterable[str]:
+    yield "## Attributes that can be searched"
+    yield SEARCHING
+    for level in Level:
+        yield f"### {level.name.capitalize()}"
+        yield _table(
+            ("attribute", "tag", "VR", "required", "matching"),
+            [_searchable(row) for row in SEARCHABLE if row.level is level],
+        )
+    yield (
+        f"`limit` is {DEFAULT_LIMIT:,} unless given, at most {MAXIMUM_LIMIT:,}; `offset`, `includefield`\n"
+        "and `fuzzymatching` are taken as well. Results come in a stable order. When more remain than were\n"
+        "sent, a `Warning: 299` header says how many."
+    )
+
+
+def _searchable(row: Searchable) -> tuple[str, ...]:
+    attribute = row.attribute
+    required = "yes" if row.required else ""
+    return attribute.keyword, attribute.key, attribute.vr, required, ", ".join(MATCHING[attribute.vr])
+
+
+def _storing() -> Iterable[str]:
+    yield "## What becomes of stored instances"
+    yield STORING
+    yield "### Failure reasons (0008,1197)"
+    yield _table(
+        ("code", "meaning"), [(f"{code:04X}", text) for code, text in sorted(FAILURE_REASONS.items())]
+    )
+    yield "### Warning reasons (0008,1196)"
+    yield _table(
+        ("code", "meaning"), [(f"{code:04X}", text) for code, text in sorted(WARNING_REASONS.items())]
+    )
+
+
+def _syntaxes() -> Iterable[str]:
+    yield "## Transfer syntaxes"
+    yield SYNTAXES
+    yield _table(
+        ("UID", "name", "frames sent as", "lossy", "decoded here"),
+        [_syntax(syntax) for syntax in TRANSFER_SYNTAXES],
+    )
+
+
+def _syntax(syntax: TransferSyntax) -> tuple[str, ...]:
+    name = f"{syntax.name} (retired)" if syntax.retired else syntax.name
+    marks = ("yes" if mark else "" for mark in (syntax.lossy, syntax.decodable))
+    return syntax.uid, name, f"`{syntax.media_type}`", *marks
+
+
+def _answers() -> Iterable[str]:
+    yield "## Errors"
+    yield "Every error is problem+json (RFC 9457); `detail` says what to do next."
+    rows = sorted((status, _first_line(fact)) for fact, (status, _) in STATUS.items())
+    rows.append((500, "Something went wrong here. `detail` gives the id of the request."))
+    yield _table(("status", "", "when"), [(str(code), HTTPStatus(code).phrase, when) for code, when in rows])
+    yield "## Compression"
+    codings = " and ".join(f"`{coding}`" for coding in CODINGS)
+    yield f"JSON is sent in {codings} where Accept-Encoding allows it; request bodies are taken in both."
+    yield "## Deviations and limits"
+    yield DEVIATIONS
+
+
+def _first_line(fact: type[Fact]) -> str:
+    return (fact.__doc__ or "").strip().splitlines()[0]
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

@@ -1,0 +1,118 @@
+"""A database, opened: lookups, scans and transactions."""
+
+from abc import ABC, abstractmethod
+from typing import TypeVar
+
+from anyio import CapacityLimiter, to_thread
+from sqlalchemy import URL, select
+
+from app.database import engines
+from app.database.facts import Work, commit, facts, patiently
+
+T = TypeVar("T")
+PING = select(1)
+SCANS_AT_ONCE = 4
+
+
+class Database(ABC):
+    """Runs work. Each method raises DatabaseUnavailable, after a bounded time, when it cannot be served."""
+
+    @staticmethod
+    async def open(url: str) -> "Database":
+        """Open `sqlite:///path` or `postgresql://…` for this process. Raises Misconfigured."""
+        parsed = engines.parse(url)
+        return _Sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _Postgres(parsed)
+
+    @abstractmethod
+    async def lookup(self, work: Work[T]) -> T:
+        """Run a short read that an index answers. On SQLite it runs in the event loop: let it be quick."""
+
+    @abstractmethod
+    async def scan(self, work: Work[T]) -> T:
+        """Run a read that may take its time, away from the event loop."""
+
+    @abstractmethod
+    async def write(self, work: Work[T]) -> T:
+        """Run one transaction; it is committed and durable when this returns.
+
+        After DatabaseUnavailable nothing was written, unless its detail says that the commit was cut off.
+        """
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Let go of every connection."""
+
+    async def ping(self) -> None:
+        """Make sure that the database answers."""
+        await self.lookup(lambda connection: connection.scalar(PING))
+
+
+class _Sqlite(Database):
+    """Lookups stay in the event loop, on one held connection: a hop to a thread costs ten times as much.
+
+    Readers see committed rows at once and never wait for the writer, as the log is write-ahead.
+    """
+
+    def __init__(self, url: URL) -> None:
+        self._readers = engines.sqlite_readers(url, SCANS_AT_ONCE + 1)
+        self._writer = engines.sqlite_writer(url)
+        self._scans, self._writes = CapacityLimiter(SCANS_AT_ONCE), CapacityLimiter(1)
+        with facts():
+            self._held = self._readers.connect()
+
+    async def lookup(self, work: Work[T]) -> T:
+        with facts():
+            return work(self._held)
+
+    async def scan(self, work: Work[T]) -> T:
+        def run() -> T:
+            with self._readers.connect() as connection:
+                return work(connection)
+
+        with facts():
+            return await to_thread.run_sync(run, limiter=self._scans)
+
+    async def write(self, work: Work[T]) -> T:
+        def run() -> T:
+            with self._writer.begin() as connection:
+                return work(connection)
+
+        with facts():
+            return await patiently(lambda: to_thread.run_sync(run, limiter=self._writes))
+
+    async def close(self) -> None:
+        self._held.close()
+        self._readers.dispose()
+        self._writer.dispose()
+
+
+class _Postgres(Database):
+    """Reads run without a transaction around them: each statement is one round trip."""
+
+    def __init__(self, url: URL) -> None:
+        self._engine = engines.postgres(url)
+        self._readers = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    async def lookup(self, work: Work[T]) -> T:
+        async def attempt() -> T:
+            async with self._readers.connect() as connection:
+                return await connection.run_sync(work)
+
+        with facts():
+            return await patiently(attempt)
+
+    async def scan(self, work: Work[T]) -> T:
+        return await self.lookup(work)
+
+    async def write(self, work: Work[T]) -> T:
+        async def attempt() -> T:
+            async with self._engine.connect() as connection:
+                result = await connection.run_sync(work)
+                await commit(connection)
+                return result
+
+        with facts():
+            return await patiently(attempt)
+
+    async def close(self) -> None:
+        await self._engine.dispose()

@@ -1,0 +1,91 @@
+"""Whether an instance can be kept, and the reasons in the answer when not (PS3.18 Annex I)."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from app.dicom.description import Description
+
+OUT_OF_RESOURCES: Final = 0xA700
+DOES_NOT_MATCH: Final = 0xA900
+CANNOT_UNDERSTAND: Final = 0xC000
+TRANSFER_SYNTAX_NOT_SUPPORTED: Final = 0xC122
+PROCESSING_FAILURE: Final = 0x0110
+DUPLICATE: Final = 0x0111
+SOP_CLASS_NOT_SUPPORTED: Final = 0x0122
+NOT_AUTHORIZED: Final = 0x0124
+
+COERCED: Final = 0xB000
+DISCARDED: Final = 0xB006
+ODD: Final = 0xB007
+
+#: Failure Reason (0008,1197) and when it is given (PS3.18 Table I.2-2; PS3.7 Annex C).
+FAILURE_REASONS: Final[dict[int, str]] = {
+    PROCESSING_FAILURE: "Processing failure: the instance could not be kept for a reason of ours.",
+    DUPLICATE: "Duplicate SOP instance: another instance with this SOP Instance UID is stored.",
+    SOP_CLASS_NOT_SUPPORTED: "Referenced SOP class not supported.",
+    NOT_AUTHORIZED: "Refused: not authorized to store this instance.",
+    OUT_OF_RESOURCES: "Refused: out of resources.",
+    DOES_NOT_MATCH: "Data set does not match: a UID is missing or invalid, or the study is another one.",
+    CANNOT_UNDERSTAND: "Cannot understand: not a readable instance in the DICOM file format.",
+    TRANSFER_SYNTAX_NOT_SUPPORTED: "Referenced transfer syntax not supported.",
+}
+#: Warning Reason (0008,1196) and when it is given (PS3.18 Table I.2-1).
+WARNING_REASONS: Final[dict[int, str]] = {
+    COERCED: "Coercion of data elements: values were changed before the instance was kept.",
+    DISCARDED: "Elements discarded: elements were removed before the instance was kept.",
+    ODD: "Data set does not match the SOP class: odd values were kept as they are.",
+}
+
+_UID = re.compile(r"[0-9]+(\.[0-9]+)*")
+_LEADING_ZERO = re.compile(r"(^|\.)0[0-9]")
+_LONGEST_UID = 64
+_STUDY = (0x0020000D, "Study Instance UID")
+_SERIES = (0x0020000E, "Series Instance UID")
+_INSTANCE = (0x00080018, "SOP Instance UID")
+_SOP_CLASS = (0x00080016, "SOP Class UID")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an instance is not kept: a code of `FAILURE_REASONS`, a sentence without values, a tag."""
+
+    failure_reason: int
+    comment: str
+    tag: int
+
+
+def check(description: Description, study: str | None = None) -> Refusal | None:
+    """None when the instance can be kept, in this study if one is named; else the first reason why not."""
+    for (tag, name), uid in _uids(description):
+        if not uid:
+            return Refusal(DOES_NOT_MATCH, f"{name} is missing.", tag)
+        if not is_uid(uid):
+            return Refusal(DOES_NOT_MATCH, f"{name} is not a valid UID.", tag)
+    if study is not None and description.resource.study != study:
+        return Refusal(DOES_NOT_MATCH, "The instance belongs to another study.", _STUDY[0])
+    return None
+
+
+def is_uid(text: str) -> bool:
+    """Whether a text is a UID: numbers and dots, at most 64 characters (PS3.5 section 9.1).
+
+    Leading zeros pass, since real instances have them; `odd_uids` names them.
+    """
+    return len(text) <= _LONGEST_UID and _UID.fullmatch(text) is not None
+
+
+def odd_uids(description: Description) -> list[str]:
+    """A sentence for each identifying UID that has a component with a leading zero."""
+    found = (name for (_, name), uid in _uids(description) if is_uid(uid) and _LEADING_ZERO.search(uid))
+    return [f"{name} has a component with a leading zero." for name in found]
+
+
+def _uids(description: Description) -> list[tuple[tuple[int, str], str]]:
+    resource = description.resource
+    return [
+        (_SOP_CLASS, description.sop_class_uid),
+        (_INSTANCE, resource.instance or ""),
+        (_STUDY, resource.study or ""),
+        (_SERIES, resource.series or ""),
+    ]

@@ -1,0 +1,166 @@
+"""Finds what a retrieval asks for: rows by address, within what the scope shows and the viewer may see."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Row, Select, bindparam, select
+
+from app.dicom.description import BulkData
+from app.dicom.frames import FrameIndex
+from app.dicom.resource import Resource
+from app.index.scope import Scope, parameters, series_conditions, shape
+from app.index.stored_form import decode_bulkdata, decode_json
+from app.index.tables import INSTANCE, SERIES
+from app.viewer import Viewer
+
+#: The large columns of an instance, read only when named.
+Part = Literal["dicom_json", "bulkdata", "frame_index"]
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """One stored instance: its address, where its bytes lie, and those large columns that were asked for."""
+
+    row: int
+    resource: Resource
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    object_key: str
+    size: int
+    sha256: bytes
+    crc32: int
+    number_of_frames: int | None
+    created_at: datetime
+    parts: dict[Part, bytes | None]
+
+    @property
+    def json(self) -> bytes:
+        """Its DICOM JSON, an object in UTF-8; `@` in a BulkDataURI stands for the instance's absolute URL."""
+        return decode_json(self.parts["dicom_json"] or b"")
+
+    @property
+    def bulkdata(self) -> BulkData:
+        """Where its bulk data lie: element path to (offset, length)."""
+        return decode_bulkdata(self.parts["bulkdata"])
+
+    @property
+    def frames(self) -> FrameIndex | None:
+        """Where its frames lie, if it has any that can be told apart."""
+        form = self.parts["frame_index"]
+        return FrameIndex.decode(form) if form else None
+
+
+def instance(
+    connection: Connection, scope: Scope, viewer: Viewer, resource: Resource, *parts: Part
+) -> Located | None:
+    """The instance at this address, in one statement; None when there is none or the viewer may not see it.
+
+    Study, series and instance must all be right. Where several collections hold it, the earliest row answers.
+    """
+    values = {**parameters(scope, viewer), **_address(resource)}
+    row = connection.execute(_instance(shape(scope, viewer), parts), values).first()
+    return _located(row, parts) if row else None
+
+
+def instances(
+    connection: Connection, scope: Scope, viewer: Viewer, resource: Resource, *parts: Part
+) -> list[Located]:
+    """The instances of a study, series or instance, in one statement; empty when there is nothing to be seen.
+
+    In the order of SeriesNumber, series UID, InstanceNumber and SOP Instance UID, rows without a number last.
+    Where several collections hold an instance at one address, the earliest row answers.
+    """
+    values = {**parameters(scope, viewer), **_address(resource)}
+    rows = connection.execute(_instances(shape(scope, viewer), _depth(resource), parts), values).all()
+    earliest: dict[tuple[str, str], int] = {}
+    for row in rows:
+        address = row.series_instance_uid, row.sop_instance_uid
+        earliest[address] = min(row.id, earliest.get(address, row.id))
+    answering = set(earliest.values())
+    return [_located(row, parts) for row in rows if row.id in answering]
+
+
+def descriptions(connection: Connection, rows: Sequence[int]) -> dict[int, bytes]:
+    """The DICOM JSON (see `Located.json`) of instances that were located before, by row."""
+    found = connection.execute(_DESCRIPTIONS, {"rows": rows})
+    return {row.id: decode_json(row.dicom_json) for row in found}
+
+
+_DESCRIPTIONS = select(INSTANCE.c.id, INSTANCE.c.dicom_json).where(
+    INSTANCE.c.id.in_(bindparam("rows", expanding=True))
+)
+_FACTS = (
+    INSTANCE.c.id,
+    SERIES.c.study_instance_uid,
+    SERIES.c.series_instance_uid,
+    INSTANCE.c.sop_instance_uid,
+    INSTANCE.c.sop_class_uid,
+    INSTANCE.c.transfer_syntax_uid,
+    INSTANCE.c.object_key,
+    INSTANCE.c.size,
+    INSTANCE.c.sha256,
+    INSTANCE.c.crc32,
+    INSTANCE.c.number_of_frames,
+    INSTANCE.c.created_at,
+)
+#: The address's columns and parameters, from the top.
+_PATH = (
+    SERIES.c.study_instance_uid == bindparam("study"),
+    SERIES.c.series_instance_uid == bindparam("series"),
+    INSTANCE.c.sop_instance_uid == bindparam("instance"),
+)
+
+
+@cache
+def _instance(seen: tuple[Scope, Viewer], parts: tuple[Part, ...]) -> Select[Any]:
+    return _visible(seen, parts).where(*_PATH).order_by(INSTANCE.c.id).limit(1)
+
+
+@cache
+def _instances(seen: tuple[Scope, Viewer], depth: int, parts: tuple[Part, ...]) -> Select[Any]:
+    return (
+        _visible(seen, parts)
+        .where(*_PATH[:depth])
+        .order_by(
+            SERIES.c.series_number.nulls_last(),
+            SERIES.c.series_instance_uid,
+            INSTANCE.c.instance_number.nulls_last(),
+            INSTANCE.c.sop_instance_uid,
+            INSTANCE.c.id,
+        )
+    )
+
+
+def _visible(seen: tuple[Scope, Viewer], parts: tuple[Part, ...]) -> Select[Any]:
+    return (
+        select(*_FACTS, *(INSTANCE.c[part] for part in parts))
+        .join_from(INSTANCE, SERIES, SERIES.c.id == INSTANCE.c.series_row)
+        .where(*series_conditions(*seen))
+    )
+
+
+def _depth(resource: Resource) -> int:
+    return sum(part is not None for part in (resource.study, resource.series, resource.instance))
+
+
+def _address(resource: Resource) -> dict[str, str | None]:
+    return {
+        "study": _plain(resource.study),
+        "series": _plain(resource.series),
+        "instance": _plain(resource.instance),
+    }
+
+
+def _plain(uid: str | None) -> str | None:
+    """A UID as both databases take it: what no text of theirs can hold becomes `?`, which no UID holds."""
+    return uid and uid.encode(errors="replace").decode().replace("\0", "?")
+
+
+def _located(row: Row[Any], parts: tuple[Part, ...]) -> Located:
+    large = {part: row._mapping[part] for part in parts}
+    address = Resource(row.study_instance_uid, row.series_instance_uid, row.sop_instance_uid)
+    facts = (row.sop_class_uid, row.transfer_syntax_uid, row.object_key, row.size, row.sha256, row.crc32)
+    return Located(row.id, address, *facts, row.number_of_frames, row.created_at, large)

@@ -1,0 +1,93 @@
+"""Which rows answer for a study, a series, an instance: the visible ones, and of several the earliest.
+
+Collections may hold one study, series or instance each in their own rows. Where a scope spans collections,
+the row that was made first, of those that the viewer sees, answers for its whole address; the others add what
+they alone hold.
+"""
+
+from sqlalchemy import ColumnElement, FromClause, Join, Select, and_, case, func, select
+
+from app.index.scope import Scope, series_conditions, study_conditions
+from app.index.tables import INSTANCE, SERIES, STUDY
+from app.viewer import Viewer
+
+Conditions = list[ColumnElement[bool]]
+
+
+def studies(scope: Scope, viewer: Viewer) -> Conditions:
+    """What the row of STUDY that answers for its study fulfils."""
+    conditions = study_conditions(scope, viewer)
+    if not _spans_collections(scope):
+        return conditions
+    earlier = STUDY.alias("earlier_study")
+    seen = study_conditions(scope, viewer, earlier)
+    same = earlier.c.study_instance_uid == STUDY.c.study_instance_uid
+    return [*conditions, _none(select(earlier.c.id).where(same, earlier.c.id < STUDY.c.id, *seen), STUDY)]
+
+
+def series(scope: Scope, viewer: Viewer, rows: FromClause = SERIES) -> Conditions:
+    """What the row of `rows` (SERIES, or an alias of it) that answers for its series fulfils."""
+    conditions = series_conditions(scope, viewer, rows)
+    if not _spans_collections(scope):
+        return conditions
+    earlier = SERIES.alias("earlier_series")
+    seen = series_conditions(scope, viewer, earlier)
+    first = _none(
+        select(earlier.c.id).where(_same_series(earlier, rows), earlier.c.id < rows.c.id, *seen), rows
+    )
+    return [*conditions, first]
+
+
+def instances(scope: Scope, viewer: Viewer) -> Conditions:
+    """What the rows of INSTANCE and SERIES, joined, that answer for an instance fulfil."""
+    conditions = series_conditions(scope, viewer)
+    if not _spans_collections(scope):
+        return conditions
+    instance, its_series = INSTANCE.alias("earlier_instance"), SERIES.alias("earlier_series")
+    earlier = (
+        select(instance.c.id)
+        .select_from(_joined(instance, its_series))
+        .where(
+            instance.c.sop_instance_uid == INSTANCE.c.sop_instance_uid,
+            instance.c.id < INSTANCE.c.id,
+            _same_series(its_series, SERIES),
+            *series_conditions(scope, viewer, its_series),
+        )
+    )
+    return [*conditions, _none(earlier, INSTANCE, SERIES)]
+
+
+def instance_count(scope: Scope, viewer: Viewer) -> ColumnElement[int]:
+    """How many instances are seen of the series of SERIES's row: its count, unless rows share the series."""
+    own = SERIES.c.number_of_series_related_instances
+    if not _spans_collections(scope):
+        return own
+    other, its_series = SERIES.alias("other_series"), SERIES.alias("any_series")
+    shared = select(other.c.id).where(
+        _same_series(other, SERIES), other.c.id != SERIES.c.id, *series_conditions(scope, viewer, other)
+    )
+    distinct = (
+        select(func.count(INSTANCE.c.sop_instance_uid.distinct()))
+        .select_from(_joined(INSTANCE, its_series))
+        .where(_same_series(its_series, SERIES), *series_conditions(scope, viewer, its_series))
+    )
+    return case((shared.correlate(SERIES).exists(), distinct.correlate(SERIES).scalar_subquery()), else_=own)
+
+
+def _spans_collections(scope: Scope) -> bool:
+    return scope.collection is None
+
+
+def _same_series(one: FromClause, other: FromClause) -> ColumnElement[bool]:
+    return and_(
+        one.c.series_instance_uid == other.c.series_instance_uid,
+        one.c.study_instance_uid == other.c.study_instance_uid,
+    )
+
+
+def _joined(instance: FromClause, its_series: FromClause) -> Join:
+    return instance.join(its_series, its_series.c.id == instance.c.series_row)
+
+
+def _none(rows: Select[tuple[int]], *outside: FromClause) -> ColumnElement[bool]:
+    return ~rows.correlate(*outside).exists()

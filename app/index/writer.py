@@ -1,0 +1,268 @@
+"""Puts described instances into a collection: one transaction for a request, a few statements for any number.
+
+Writers of one collection take turns. Study and series rows are made from the first stored instance of each;
+what later ones say otherwise is for curators to find, and never an overwrite.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import cache
+from typing import Any, Self
+
+from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
+
+from app.dicom.description import Description, Json
+from app.errors import Forbidden, InvalidInstance, NotFound
+from app.index import columns
+from app.index.scope import Scope, parameters, series_conditions, shape
+from app.index.stored_form import encode_bulkdata, encode_json
+from app.index.tables import (
+    ACCESS_UNIT,
+    COLLECTION,
+    INSTANCE,
+    REQUEST_ATTRIBUTES,
+    SERIES,
+    STUDY,
+    listed,
+    one_of,
+)
+from app.models.types import now
+from app.viewer import OWNER, Viewer
+
+Columns = dict[str, Any]
+
+
+class Outcome(StrEnum):
+    """What became of one entry."""
+
+    STORED = "stored"
+    #: The collection holds these very bytes already; nothing was written.
+    IDENTICAL = "identical"
+    #: The collection holds other content under this SOP Instance UID; nothing was changed.
+    CONFLICT = "conflict"
+    #: The collection holds the series under another study; nothing was changed.
+    MISMATCH = "mismatch"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One instance to put in: its address, its digest, its row, and the DICOM JSON for rows above it."""
+
+    study: str
+    series: str
+    instance: str
+    sha256: bytes
+    row: Columns
+    attributes: Json
+
+    @classmethod
+    def of(cls, description: Description, object_key: str, size: int, sha256: bytes, crc32: int) -> Self:
+        """The entry of an instance whose bytes are stored. Raises InvalidInstance where a UID is missing.
+
+        Encodes and compresses, so it is made before the transaction; it may be made in any thread.
+        """
+        address = description.resource
+        if not (address.study and address.series and address.instance):
+            raise InvalidInstance("The instance does not name its study, its series and itself.")
+        row = {
+            **columns.instance_columns(description.attributes),
+            "sop_instance_uid": address.instance,
+            "sop_class_uid": description.sop_class_uid,
+            "transfer_syntax_uid": description.transfer_syntax_uid,
+            "object_key": object_key,
+            "size": size,
+            "sha256": sha256,
+            "crc32": crc32,
+            "dicom_json": encode_json(description.attributes),
+            "bulkdata": encode_bulkdata(description.bulkdata),
+            "frame_index": description.frames.encode() if description.frames else None,
+        }
+        return cls(address.study, address.series, address.instance, sha256, row, description.attributes)
+
+
+def existing(
+    connection: Connection, collection: int, viewer: Viewer, uids: Iterable[str]
+) -> dict[str, bytes]:
+    """The sha256 of those SOP Instance UIDs that the collection holds, as far as the viewer may see."""
+    scope = Scope(collection)
+    values = {**parameters(scope, viewer), "instances": listed(uids)}
+    rows = connection.execute(_instances(shape(scope, viewer)), values)
+    return {row.sop_instance_uid: row.sha256 for row in rows}
+
+
+def upsert(connection: Connection, collection: int, entries: Sequence[Entry]) -> list[Outcome]:
+    """Put the entries into a rolling collection, within the caller's transaction; one outcome for each.
+
+    Entries are taken in order: of several with one SOP Instance UID the first is stored. Raises NotFound
+    where there is no such collection, Forbidden where it is not rolling.
+    """
+    place = _take_turn(connection, collection)
+    held = _Held.look(connection, collection, entries)
+    outcomes = [held.judge(entry) for entry in entries]
+    stored = [entry for entry, outcome in zip(entries, outcomes, strict=True) if outcome is Outcome.STORED]
+    if stored:
+        _insert(connection, place, held.series_rows, stored)
+    return outcomes
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where new rows go."""
+
+    collection: int
+    access_unit: int
+    version: int
+    moment: datetime
+
+    @property
+    def revision(self) -> Columns:
+        return {
+            "collection_id": self.collection,
+            "submission_id": None,
+            "added_version": self.version,
+            "removed_version": None,
+            "replaces": None,
+            "created_at": self.moment,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What the collection holds of the UIDs at hand; it grows as entries are judged."""
+
+    digests: dict[str, bytes]
+    studies: dict[str, str]
+    series_rows: dict[str, int]
+
+    @classmethod
+    def look(cls, connection: Connection, collection: int, entries: Sequence[Entry]) -> Self:
+        digests = existing(connection, collection, OWNER, {entry.instance for entry in entries})
+        series = {entry.series for entry in entries}
+        rows = connection.execute(_SERIES, {"collection": collection, "series": listed(series)}).all()
+        studies = {row.series_instance_uid: row.study_instance_uid for row in rows}
+        return cls(digests, studies, {row.series_instance_uid: row.id for row in rows})
+
+    def judge(self, entry: Entry) -> Outcome:
+        known = self.digests.get(entry.instance)
+        if known is not None:
+            return Outcome.IDENTICAL if known == entry.sha256 else Outcome.CONFLICT
+        if self.studies.setdefault(entry.series, entry.study) != entry.study:
+            return Outcome.MISMATCH
+        self.digests[entry.instance] = entry.sha256
+        return Outcome.STORED
+
+
+def _take_turn(connection: Connection, collection: int) -> _Place:
+    """Lock the collection's row (SQLite has but one writer at a time anyway)."""
+    row = connection.execute(_TURN, {"collection": collection}).first()
+    if row is None:
+        raise NotFound
+    if not row.rolling:
+        raise Forbidden("This collection changes by published versions only: store into a submission to it.")
+    return _Place(collection, row.access_unit, row.latest_version + 1, now())
+
+
+def _insert(connection: Connection, place: _Place, held: dict[str, int], stored: Sequence[Entry]) -> None:
+    counts = Counter(entry.series for entry in stored)
+    first = {entry.series: entry for entry in reversed(stored) if entry.series not in held}
+    rows = held | _insert_series(connection, place, counts, first)
+    instances = [
+        {**entry.row, "series_row": rows[entry.series], "created_at": place.moment} for entry in stored
+    ]
+    connection.execute(_INSERT_INSTANCE, instances)
+    grown = [{"row": held[uid], "more": more} for uid, more in counts.items() if uid in held]
+    if grown:
+        connection.execute(_GROW, grown)
+
+
+def _insert_series(
+    connection: Connection, place: _Place, counts: Counter[str], first: dict[str, Entry]
+) -> dict[str, int]:
+    """Make the missing series, each from its first entry; UID to row."""
+    if not first:
+        return {}
+    studies = _studies(connection, place, list(first.values()))
+    made = [_series_row(place, entry, studies[entry.study], counts[uid]) for uid, entry in first.items()]
+    rows = {row.series_instance_uid: row.id for row in connection.execute(_INSERT_SERIES, made)}
+    requests = [
+        {**item, "series_row": rows[uid]}
+        for uid, entry in first.items()
+        for item in columns.request_attributes(entry.attributes)
+    ]
+    if requests:
+        connection.execute(insert(REQUEST_ATTRIBUTES), requests)
+    return rows
+
+
+def _studies(connection: Connection, place: _Place, entries: Sequence[Entry]) -> dict[str, int]:
+    """The rows of the entries' studies by UID, made where they are missing."""
+    values = {"collection": place.collection, "studies": listed({entry.study for entry in entries})}
+    held = {row.study_instance_uid: row.id for row in connection.execute(_STUDIES, values)}
+    first = {entry.study: entry for entry in reversed(entries) if entry.study not in held}
+    if not first:
+        return held
+    made = connection.execute(_INSERT_STUDY, [_study_row(place, entry) for entry in first.values()])
+    return held | {row.study_instance_uid: row.id for row in made}
+
+
+def _study_row(place: _Place, entry: Entry) -> Columns:
+    return {
+        **columns.study_columns(entry.attributes),
+        **place.revision,
+        "study_instance_uid": entry.study,
+        "attributes": columns.study_attributes(entry.attributes),
+    }
+
+
+def _series_row(place: _Place, entry: Entry, study_row: int, instances: int) -> Columns:
+    return {
+        **columns.series_columns(entry.attributes),
+        **place.revision,
+        "study_instance_uid": entry.study,
+        "series_instance_uid": entry.series,
+        "study_row": study_row,
+        "access_unit_id": place.access_unit,
+        "number_of_series_related_instances": instances,
+        "attributes": columns.series_attributes(entry.attributes),
+    }
+
+
+@cache
+def _instances(seen: tuple[Scope, Viewer]) -> Select[Any]:
+    return (
+        select(INSTANCE.c.sop_instance_uid, INSTANCE.c.sha256)
+        .join(SERIES, SERIES.c.id == INSTANCE.c.series_row)
+        .where(*series_conditions(*seen), one_of(INSTANCE.c.sop_instance_uid, "instances"))
+    )
+
+
+def _live(table: Any) -> tuple[Any, ...]:
+    here = table.c.collection_id == bindparam("collection")
+    return here, table.c.added_version.is_not(None), table.c.removed_version.is_(None)
+
+
+_UNIT = select(func.min(ACCESS_UNIT.c.id)).where(ACCESS_UNIT.c.collection_id == COLLECTION.c.id)
+_TURN = (
+    select(COLLECTION.c.rolling, COLLECTION.c.latest_version, _UNIT.scalar_subquery().label("access_unit"))
+    .where(COLLECTION.c.id == bindparam("collection"))
+    .with_for_update(key_share=True, of=COLLECTION)
+)
+_STUDIES = select(STUDY.c.id, STUDY.c.study_instance_uid).where(
+    *_live(STUDY), one_of(STUDY.c.study_instance_uid, "studies")
+)
+_SERIES = select(SERIES.c.id, SERIES.c.series_instance_uid, SERIES.c.study_instance_uid).where(
+    *_live(SERIES), one_of(SERIES.c.series_instance_uid, "series")
+)
+_INSERT_STUDY = insert(STUDY).returning(STUDY.c.id, STUDY.c.study_instance_uid)
+_INSERT_SERIES = insert(SERIES).returning(SERIES.c.id, SERIES.c.series_instance_uid)
+_INSERT_INSTANCE = insert(INSTANCE)
+_GROW = (
+    update(SERIES)
+    .where(SERIES.c.id == bindparam("row"))
+    .values(
+        number_of_series_related_instances=SERIES.c.number_of_series_related_instances + bindparam("more")
+    )
+)

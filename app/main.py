@@ -1,0 +1,58 @@
+"""The ASGI application: the house opened, its routers put in, its errors answered in one form."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from app.archive import Archive
+from app.database import check_revision
+from app.routers import health, problems, qido, stow, wado
+from app.routers.middleware import middleware
+from app.settings import Settings
+
+DESCRIPTION = """
+An open imaging archive: every cohort is a DICOMweb root. For research, not for diagnosis.
+
+`/dicom-web` is the whole archive, `/collections/{collection}/dicom-web` one collection of it; each answers
+QIDO-RS, WADO-RS and STOW-RS (DICOM PS3.18).
+"""
+#: Every kind of DICOMweb root, by its path.
+ROOTS = ("/dicom-web", "/collections/{collection}/dicom-web")
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The application for these settings, those of the environment by default.
+
+    Raises Misconfigured where serving so would be unsafe.
+    """
+    settings = settings or Settings.load()
+    settings.check_servable()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await check_revision(settings.database_url)
+        archive = await Archive.open(settings)
+        app.state.archive = archive
+        try:
+            yield
+        finally:
+            await archive.close()
+
+    app = FastAPI(
+        title="Reading Room",
+        version=version("readingroom"),
+        description=DESCRIPTION,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        lifespan=lifespan,
+        middleware=middleware(settings),
+        redirect_slashes=False,
+    )
+    problems.install(app)
+    # Routes are tried in this order: the busiest first.
+    for root in ROOTS:
+        for routes in (wado.router, qido.router, stow.router):
+            app.include_router(routes, prefix=root)
+    app.include_router(health.router)
+    return app

@@ -1,0 +1,102 @@
+"""The answer to a search: what the index found, as DICOM JSON (PS3.18 10.6.3.3)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from app.dicom.attributes import find
+from app.dicom.description import Json
+from app.dicom.resource import Resource
+from app.query.ast import Query
+from app.query.returned import WHERE_PRESENT, wanted
+
+
+@dataclass(frozen=True, slots=True)
+class StudyCounts:
+    """What of a study the caller may see."""
+
+    modalities: tuple[str, ...]
+    series: int
+    instances: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One result: its full address, its kept attributes, and what was counted for it.
+
+    `counts` are its study's, None where nobody asked; `instances` its series', None above series level.
+    """
+
+    resource: Resource
+    attributes: Json
+    counts: StudyCounts | None = None
+    instances: int | None = None
+    transfer_syntax_uid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The results of one search from its offset on, at most its limit, and how many follow.
+
+    `remaining` is exact up to 10,000 and stays there beyond.
+    """
+
+    rows: list[Found] = field(default_factory=list)
+    remaining: int = 0
+
+
+def render(query: Query, page: Page, base_url: str) -> list[Json]:
+    """The results as DICOM JSON, keys ascending; an attribute that is wanted and has no value is empty.
+
+    `base_url` is the absolute address of the DICOMweb root.
+    """
+    keys = wanted(query)
+    empty = {key: {"vr": _vr(key)} for key in keys}
+    return [_rendered(found, empty, base_url.rstrip("/"), all_kept=query.fields.all) for found in page.rows]
+
+
+def warnings(query: Query, page: Page, base_url: str) -> list[str]:
+    """The values of the Warning headers (PS3.18 8.3.4.4.1)."""
+    sentences = list(query.notes)
+    if page.remaining:
+        sentences.append(f"There are {page.remaining} additional results that can be requested")
+    return [f"299 {base_url.rstrip('/')}: {sentence}" for sentence in sentences]
+
+
+def _rendered(found: Found, empty: Mapping[str, Json], base_url: str, *, all_kept: bool) -> Json:
+    attributes = found.attributes | _computed(found, base_url)
+    unasked = [key for key in WHERE_PRESENT if key in attributes and key not in empty]
+    if all_kept:
+        return {key: attributes.get(key) or empty[key] for key in sorted({*empty, *found.attributes})}
+    if unasked:
+        return {key: attributes.get(key) or empty[key] for key in sorted((*empty, *unasked))}
+    return {key: attributes.get(key) or element for key, element in empty.items()}
+
+
+def _computed(found: Found, base_url: str) -> Json:
+    resource = found.resource
+    computed: Json = {
+        "00080056": {"vr": "CS", "Value": ["ONLINE"]},
+        "00081190": {"vr": "UR", "Value": [f"{base_url}/{resource.path}"]},
+        "0020000D": {"vr": "UI", "Value": [resource.study]},
+    }
+    if resource.series:
+        computed["0020000E"] = {"vr": "UI", "Value": [resource.series]}
+    if found.instances is not None:
+        computed["00201209"] = {"vr": "IS", "Value": [found.instances]}
+    if found.transfer_syntax_uid:
+        computed["00083002"] = {"vr": "UI", "Value": [found.transfer_syntax_uid]}
+    return computed | _counted(found.counts) if found.counts else computed
+
+
+def _counted(counts: StudyCounts) -> Json:
+    modalities = {"vr": "CS", "Value": list(counts.modalities)} if counts.modalities else {"vr": "CS"}
+    return {
+        "00080061": modalities,
+        "00201206": {"vr": "IS", "Value": [counts.series]},
+        "00201208": {"vr": "IS", "Value": [counts.instances]},
+    }
+
+
+def _vr(key: str) -> str:
+    attribute = find(key)
+    return attribute.vr.partition(" or ")[0] if attribute else "UN"

@@ -1,0 +1,156 @@
+"""QIDO-RS: the parameters of a search become a Query, or are refused by name (PS3.18 8.3.4, 10.6).
+
+Nothing that is not understood is passed over: a key that cannot be matched would otherwise find everything.
+"""
+
+import re
+from collections.abc import Sequence
+
+from app.dicom.attributes import Attribute, find
+from app.dicom.resource import Resource
+from app.errors import InvalidQuery
+from app.query.answer import Page, render, warnings
+from app.query.ast import Condition, Fields, Level, Query, Universal
+from app.query.conditions import combine, condition
+from app.query.parameters import read
+from app.query.returned import outermost, returnable
+from app.query.searchable import BY_PATH
+
+__all__ = ["DEFAULT_LIMIT", "MAXIMUM_LIMIT", "Page", "parse", "read", "render", "warnings"]
+
+DEFAULT_LIMIT = 1000
+MAXIMUM_LIMIT = 10_000
+#: An offset beyond any archive, within the integers of both databases.
+_MAXIMUM_OFFSET = 2**62
+
+#: Parameters of the request rather than of the search: another form of its headers (PS3.18 8.3.3).
+_OF_THE_REQUEST = frozenset(("accept", "charset"))
+_NOT_SUPPORTED = {
+    "emptyvaluematching": "The emptyvaluematching parameter is not supported. "
+    "Empty Value Matching has not been performed.",
+    "multiplevaluematching": "The multiplevaluematching parameter is not supported. "
+    "Multiple Value Matching has not been performed.",
+}
+_SEARCH = frozenset(("limit", "offset", "fuzzymatching", "includefield", *_NOT_SUPPORTED))
+_UID = re.compile(r"[0-9.]{1,64}")
+_UINT = re.compile(r"[0-9]+")
+#: What a keyword or tag looks like, known to the dictionary or not.
+_NAME = re.compile(
+    r"(?:[A-Za-z][A-Za-z0-9]{0,63}|[0-9A-Fa-f]{8})(?:\.(?:[A-Za-z][A-Za-z0-9]{0,63}|[0-9A-Fa-f]{8})){0,9}"
+)
+
+
+def parse(level: Level, resource: Resource, parameters: Sequence[tuple[str, str]]) -> Query:
+    """The search that the parameters (see `read`) ask for below the resource.
+
+    Raises InvalidQuery, which names the parameter that is not understood.
+    """
+    _check_address(resource)
+    options = _once([pair for pair in parameters if pair[0] in _SEARCH and pair[0] != "includefield"])
+    keys = [pair for pair in parameters if pair[0] not in _SEARCH | _OF_THE_REQUEST]
+    fields, left_out = _fields(level, [value for name, value in parameters if name == "includefield"])
+    return Query(
+        level,
+        resource,
+        _conditions(level, keys, fuzzy=_flag(options, "fuzzymatching")),
+        fields,
+        limit=min(_uint(options, "limit", DEFAULT_LIMIT), MAXIMUM_LIMIT),
+        offset=min(_uint(options, "offset", 0), _MAXIMUM_OFFSET),
+        notes=(*_unsupported(options), *_left_out(left_out)),
+    )
+
+
+def _check_address(resource: Resource) -> None:
+    for uid in (resource.study, resource.series, resource.instance):
+        if uid is not None and not _UID.fullmatch(uid):
+            raise InvalidQuery("A UID in the address must consist of digits and dots, at most 64 of them.")
+
+
+def _once(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    for place, (name, _) in enumerate(pairs):
+        if any(name == earlier for earlier, _ in pairs[:place]):
+            raise InvalidQuery(f"The parameter {name} is there more than once; send it once.")
+    return dict(pairs)
+
+
+def _conditions(level: Level, keys: Sequence[tuple[str, str]], *, fuzzy: bool) -> tuple[Condition, ...]:
+    found: dict[tuple[int, ...], Condition] = {}
+    for name, value in keys:
+        attribute = _attribute(name)
+        if attribute.path in found:
+            raise InvalidQuery(f"The key {attribute.keyword} is there more than once; send it once.")
+        found[attribute.path] = _condition(level, attribute, value, fuzzy=fuzzy)
+    return combine(tuple(found.values()))
+
+
+def _attribute(name: str) -> Attribute:
+    attribute = find(name)
+    if not attribute:
+        raise InvalidQuery(f"The parameter {name[:80]!r} is neither known nor an attribute of the standard.")
+    return attribute
+
+
+def _condition(level: Level, attribute: Attribute, value: str, *, fuzzy: bool) -> Condition:
+    row = BY_PATH.get(attribute.path)
+    if attribute.keyword == "TimezoneOffsetFromUTC":
+        raise InvalidQuery("TimezoneOffsetFromUTC is no key here: times are matched as they were stored.")
+    if row and row.level <= level:
+        return condition(attribute, value, fuzzy=fuzzy)
+    if not value.strip("* ") and returnable(attribute, level):
+        return Universal(attribute)
+    if row:
+        where = row.level.name.lower()
+        raise InvalidQuery(f"{attribute.keyword} belongs to the {where} level; search there to match it.")
+    raise InvalidQuery(
+        f"{attribute.keyword} ({attribute.key}) cannot be matched: the index has no column for it."
+    )
+
+
+def _fields(level: Level, texts: Sequence[str]) -> tuple[Fields, list[str]]:
+    names = [name.strip(" ") for text in texts for name in text.split(",") if name.strip(" ")]
+    keys: list[str] = []
+    left_out: list[str] = []
+    for name in dict.fromkeys(names):
+        attribute = find(name)
+        if attribute and returnable(attribute, level):
+            keys.append(outermost(attribute))
+        elif name != "all":
+            left_out.append(_well_formed(name))
+    return Fields(tuple(dict.fromkeys(keys)), "all" in names), left_out
+
+
+def _well_formed(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise InvalidQuery(
+            "includefield takes keywords and tags of attributes, separated by commas, or 'all'."
+        )
+    return name
+
+
+def _left_out(names: Sequence[str]) -> list[str]:
+    """One sentence, short enough for a header however many there are."""
+    if not names:
+        return []
+    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+    return [f"These attributes of includefield cannot be returned here: {', '.join(names[:10])}{more}"]
+
+
+def _unsupported(options: dict[str, str]) -> list[str]:
+    return [sentence for name, sentence in _NOT_SUPPORTED.items() if _flag(options, name)]
+
+
+def _flag(options: dict[str, str], name: str) -> bool:
+    value = options.get(name, "false")
+    if value not in ("true", "false"):
+        raise InvalidQuery(f"The parameter {name} takes 'true' or 'false'.")
+    return value == "true"
+
+
+def _uint(options: dict[str, str], name: str, default: int) -> int:
+    value = options.get(name)
+    if value is None:
+        return default
+    if not _UINT.fullmatch(value):
+        raise InvalidQuery(f"The parameter {name} takes an integer that is not negative.")
+    digits = value.lstrip("0") or "0"
+    return int(digits) if len(digits) < 19 else _MAXIMUM_OFFSET

@@ -1,0 +1,66 @@
+"""What a route is handed: the archive, and the DICOMweb root that the request was addressed to."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from app.archive import Archive
+from app.errors import NotFound
+from app.index import collections
+from app.index.collections import INBOX
+from app.index.scope import ARCHIVE, Scope
+from app.services.accounts import identify
+from app.services.root import Ask, Root
+from app.viewer import Viewer
+from app.wire.forwarded import base_url
+
+
+async def get_archive(request: Request) -> Archive:
+    """The archive this process opened."""
+    archive: Archive = request.app.state.archive
+    return archive
+
+
+async def get_viewer(request: Request, archive: Annotated[Archive, Depends(get_archive)]) -> Viewer:
+    """The caller. Raises NotSignedIn."""
+    return identify(archive.settings, request.headers.get("authorization"))
+
+
+async def get_root(
+    request: Request,
+    archive: Annotated[Archive, Depends(get_archive)],
+    viewer: Annotated[Viewer, Depends(get_viewer)],
+) -> Root:
+    """The root in the request's path: the whole archive, or one collection. Raises NotFound."""
+    slug = request.path_params.get("collection")
+    host = public_url(request, archive)
+    if slug is None:
+        return Root(archive, ARCHIVE, viewer, f"{host}/dicom-web", INBOX)
+    found = await archive.database.lookup(lambda connection: collections.find(connection, slug))
+    if found is None:
+        raise NotFound
+    return Root(archive, Scope(found.id), viewer, f"{host}/collections/{slug}/dicom-web", slug)
+
+
+def public_url(request: Request, archive: Archive) -> str:
+    """The archive's address as this caller sees it, without a slash at the end."""
+    settings = archive.settings
+    if settings.public_url:
+        return settings.public_url
+    client = request.client.host if request.client else None
+    headers = {name: ",".join(request.headers.getlist(name)) for name in request.headers}
+    host, root_path = request.headers.get("host", ""), request.scope.get("root_path", "")
+    return base_url(request.scope["scheme"], host, root_path, client, headers, settings.trusted_proxies)
+
+
+def get_ask(request: Request) -> Ask:
+    """What the request says about the form of its answer."""
+    return Ask(
+        ",".join(request.headers.getlist("accept")) or None,
+        tuple(request.query_params.getlist("accept")),
+        request.headers.get("if-none-match"),
+    )
+
+
+AnArchive = Annotated[Archive, Depends(get_archive)]
+ARoot = Annotated[Root, Depends(get_root)]

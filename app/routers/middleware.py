@@ -1,0 +1,205 @@
+"""What every request passes through, outermost first: security headers, telemetry, the local guard.
+
+Pure ASGI: each costs a few microseconds and touches no byte of a body.
+"""
+
+import re
+from secrets import token_bytes, token_hex
+from time import perf_counter
+from urllib.parse import urlsplit
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.logs import told
+from app.routers import metrics, traces
+from app.routers.problems import problem
+from app.settings import Settings
+from app.wire.forwarded import is_local_host
+
+log = structlog.get_logger("readingroom")
+
+#: Set where a response does not set its own.
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+#: Stored bytes and JSON are never a page. A page that sets no policy of its own may at least not be framed.
+DATA_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
+PAGE_POLICY = "frame-ancestors 'none'; base-uri 'self'; form-action 'self'; object-src 'none'"
+
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+#: Polled every few seconds by machines: logged only at level debug.
+POLLED = frozenset({"/healthz", "/readyz", "/metrics"})
+#: No dots: a UID does not get into the log by way of a request id.
+_REQUEST_ID = re.compile("[A-Za-z0-9_-]{8,64}")
+
+
+def middleware(settings: Settings) -> list[Middleware]:
+    """The stack for `FastAPI(middleware=...)`."""
+    key = settings.log_key.get_secret_value().encode() if settings.log_key else token_bytes(32)
+    stack = [Middleware(SecurityHeaders), Middleware(Telemetry, key=key)]
+    return [*stack, Middleware(LocalGuard)] if settings.local_mode else stack
+
+
+class SecurityHeaders:
+    """Headers that keep a browser from taking data for a page, or showing it inside another site's."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+
+        async def secured(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                _secure(MutableHeaders(scope=message))
+            await send(message)
+
+        await self._app(scope, receive, secured if scope["type"] == "http" else send)
+
+
+def _secure(headers: MutableHeaders) -> None:
+    for name, value in SECURITY_HEADERS.items():
+        headers.setdefault(name, value)
+    page = headers.get("content-type", "").startswith("text/html")
+    headers.setdefault("Content-Security-Policy", PAGE_POLICY if page else DATA_POLICY)
+
+
+class Telemetry:
+    """A request id, one log line, the metrics; and 500 for what nobody caught.
+
+    An exception ends here: handed on, the server would log its message, which may hold a patient's values.
+    Where the response had begun, the connection is cut, so that the caller sees that it is incomplete.
+    """
+
+    def __init__(self, app: ASGIApp, key: bytes) -> None:
+        self._app = app
+        self._key = key
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        request_id = _request_id(Headers(scope=scope))
+        tokens = structlog.contextvars.bind_contextvars(request_id=request_id)
+        metrics.IN_FLIGHT.inc()
+        exchange = _Exchange(receive, send, request_id)
+        try:
+            await self._answer(scope, exchange)
+        finally:
+            metrics.IN_FLIGHT.dec()
+            self._tell(scope, exchange)
+            structlog.contextvars.reset_contextvars(**tokens)
+
+    async def _answer(self, scope: Scope, exchange: "_Exchange") -> None:
+        try:
+            await self._app(scope, exchange.receive, exchange.send)
+        except ClientDisconnect:
+            exchange.left = True
+        except Exception as error:
+            log.error("request failed", **told(error))
+            if not exchange.status:
+                await problem(500, f"Something went wrong here. Its request id is {exchange.request_id}.")(
+                    scope, exchange.receive, exchange.send
+                )
+
+    def _tell(self, scope: Scope, exchange: "_Exchange") -> None:
+        trace = traces.trace(scope, self._key)
+        seconds = perf_counter() - exchange.began
+        status = "left" if exchange.left else f"{exchange.status // 100}xx" if exchange.status else "none"
+        metrics.observe(trace.route, trace.method, status, seconds, exchange.received, exchange.sent)
+        tell = log.error if exchange.status >= 500 else log.debug if trace.route in POLLED else log.info
+        tell(
+            "request",
+            method=trace.method,
+            route=trace.route,
+            path=trace.path,
+            query=trace.query,
+            status=exchange.status or None,
+            complete=exchange.complete,
+            received=exchange.received,
+            sent=exchange.sent,
+            ms=round(seconds * 1000, 2),
+        )
+
+
+class _Exchange:
+    """One request and its response as they pass: what went in and out, and how it ended."""
+
+    __slots__ = ("_receive", "_send", "began", "complete", "left", "received", "request_id", "sent", "status")
+
+    def __init__(self, receive: Receive, send: Send, request_id: str) -> None:
+        self._receive, self._send, self.request_id = receive, send, request_id
+        self.began = perf_counter()
+        self.status = self.received = self.sent = 0
+        self.complete = self.left = False
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self.received += len(message.get("body", b""))
+        elif not self.complete:
+            self.left = True
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message.get("headers", ()), (b"x-request-id", self.request_id.encode())]
+        elif message["type"] == "http.response.body":
+            self.sent += len(message.get("body", b""))
+            self.complete = not message.get("more_body", False)
+        await self._send(message)
+
+
+def _request_id(headers: Headers) -> str:
+    given = headers.get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else token_hex(16)
+
+
+class LocalGuard:
+    """Whoever reaches a local archive is its owner, so it answers only those on this machine.
+
+    A name other than this machine's (421) is how a web page rebinds its own name to us; a forwarded request
+    (400) comes from a proxy, so from elsewhere; a write with another's Origin (403) from another site's page.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        refusal = _refusal(scope["method"], Headers(scope=scope)) if scope["type"] == "http" else None
+        answer: ASGIApp = problem(*refusal) if refusal else self._app
+        await answer(scope, receive, send)
+
+
+def _refusal(method: str, headers: Headers) -> tuple[int, str] | None:
+    hosts = headers.getlist("host")
+    if len(hosts) != 1 or not is_local_host(hosts[0]):
+        return 421, (
+            "Without sign-in this archive answers only to localhost, 127.0.0.1 and [::1]. "
+            "To serve it under another name set READINGROOM_OWNER_TOKEN."
+        )
+    if any(name == "forwarded" or name.startswith("x-forwarded-") for name in headers):
+        return 400, (
+            "Without sign-in this archive takes no forwarded requests. "
+            "To serve it behind a proxy set READINGROOM_OWNER_TOKEN and READINGROOM_TRUSTED_PROXIES."
+        )
+    origin = headers.get("origin")
+    if origin and method not in READING and _netloc(origin) != hosts[0].lower():
+        return 403, "Without sign-in this archive takes nothing from another site's page."
+    return None
+
+
+def _netloc(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None

@@ -1,0 +1,73 @@
+"""Facts to status codes: the one place where an error becomes HTTP (RFC 9457 problem+json)."""
+
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from app import errors
+
+#: Each fact's status code and the headers it always carries. Subclasses inherit their parent's.
+STATUS: dict[type[errors.Fact], tuple[int, dict[str, str]]] = {
+    errors.NotModified: (304, {"Cache-Control": "private, no-cache"}),
+    errors.InvalidRequest: (400, {}),
+    errors.InvalidInstance: (400, {}),
+    errors.NotSignedIn: (401, {"WWW-Authenticate": 'Bearer realm="Reading Room"'}),
+    errors.Forbidden: (403, {}),
+    errors.NotFound: (404, {}),
+    errors.NotAcceptable: (406, {}),
+    errors.CannotDecode: (406, {}),
+    errors.TooLarge: (413, {}),
+    errors.UnsupportedMediaType: (415, {}),
+    errors.RangeNotSatisfiable: (416, {}),
+    errors.Misdirected: (421, {}),
+    errors.StoreUnavailable: (503, {"Retry-After": "5"}),
+    errors.DatabaseUnavailable: (503, {"Retry-After": "5"}),
+}
+
+
+def problem(status: int, detail: str, headers: dict[str, str] | None = None, **more: Any) -> Response:
+    """A problem+json response; `more` are further members of the problem."""
+    title = HTTPStatus(status).phrase
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
+    return Response(orjson.dumps(body), status, headers, media_type="application/problem+json")
+
+
+async def answer_fact(_: Request, fact: Exception) -> Response:
+    """The response for a fact; one without a row in STATUS is our own fault."""
+    known = next((STATUS[kind] for kind in type(fact).__mro__ if kind in STATUS), None)
+    if known is None or not isinstance(fact, errors.Fact):
+        raise fact
+    status, headers = known
+    match fact:
+        case errors.NotModified(etag=tag):
+            return Response(status_code=status, headers={**headers, "ETag": tag})
+        case errors.NotAcceptable(offered=offered) if offered:
+            return problem(status, fact.detail, headers, offered=offered)
+        case errors.RangeNotSatisfiable(size=size):
+            return problem(status, fact.detail, {**headers, "Content-Range": f"bytes */{size}"})
+    return problem(status, fact.detail, headers)
+
+
+async def answer_http(_: Request, error: Exception) -> Response:
+    """The framework's own errors (unknown path, wrong method) in the same form."""
+    assert isinstance(error, HTTPException)
+    headers = dict(error.headers or {})
+    return problem(error.status_code, str(error.detail), headers)
+
+
+async def answer_validation(_: Request, error: Exception) -> Response:
+    """A JSON body or parameter of the wrong shape: 400 that names the fields, never their values."""
+    assert isinstance(error, RequestValidationError)
+    wrong = [".".join(str(part) for part in each["loc"]) + ": " + each["msg"] for each in error.errors()]
+    return problem(400, "; ".join(wrong))
+
+
+def install(app: FastAPI) -> None:
+    """Make `app` answer every error as a problem."""
+    app.add_exception_handler(errors.Fact, answer_fact)
+    app.add_exception_handler(HTTPException, answer_http)
+    app.add_exception_handler(RequestValidationError, answer_validation)

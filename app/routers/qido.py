@@ -1,0 +1,114 @@
+"""QIDO-RS: the six search resources (PS3.18 section 10.6), below every DICOMweb root."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from app.dicom.resource import Resource
+from app.query import qido
+from app.query.ast import Level
+from app.routers.dependencies import ARoot, get_ask
+from app.routers.responses import CACHING, dicom_json
+from app.services.forms import DICOM_JSON, JSON_OFFERS
+from app.services.root import Root
+from app.services.search import search
+
+router = APIRouter(tags=["QIDO-RS"])
+
+_EXAMPLE = [
+    {
+        "00080020": {"vr": "DA", "Value": ["20240229"]},
+        "00080061": {"vr": "CS", "Value": ["CT", "SEG"]},
+        "00100020": {"vr": "LO", "Value": ["LIDC-IDRI-0001"]},
+        "0020000D": {"vr": "UI", "Value": ["1.3.6.1.4.1.14519.5.2.1.1"]},
+    }
+]
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The results, at most `limit`", "content": {DICOM_JSON: {"example": _EXAMPLE}}},
+    204: {"description": "Nothing matches"},
+    400: {"description": "A parameter is not understood; `detail` names it"},
+    406: {"description": "No acceptable media type"},
+}
+#: Searches take any attribute as a parameter; these are the ones that are not attributes.
+PARAMETERS: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": "PatientID",
+            "in": "query",
+            "schema": {"type": "string"},
+            "description": "A searchable attribute, by keyword, tag or dotted path; `*` and `?` are wildcards",
+            "example": "LIDC-*",
+        },
+        {
+            "name": "includefield",
+            "in": "query",
+            "schema": {"type": "array", "items": {"type": "string"}},
+            "description": "Attributes to return besides the default ones, or `all`",
+            "example": ["00081030", "StudyDescription"],
+        },
+        {
+            "name": "fuzzymatching",
+            "in": "query",
+            "schema": {"type": "boolean", "default": False},
+            "description": "Match each word of a person name as the beginning of a word",
+        },
+        {
+            "name": "limit",
+            "in": "query",
+            "schema": {
+                "type": "integer",
+                "minimum": 0,
+                "default": qido.DEFAULT_LIMIT,
+                "maximum": qido.MAXIMUM_LIMIT,
+            },
+        },
+        {"name": "offset", "in": "query", "schema": {"type": "integer", "minimum": 0, "default": 0}},
+    ]
+}
+
+
+async def answer(request: Request, root: Root, level: Level, resource: Resource) -> Response:
+    """Search, and answer with a page of results; 204 where nothing matches."""
+    query = qido.parse(level, resource, qido.read(request.scope["query_string"]))
+    get_ask(request).choose(JSON_OFFERS)
+    page, results = await search(root, query)
+    response = dicom_json(request, results) if results else Response(status_code=204, headers=CACHING)
+    for warning in qido.warnings(query, page, root.url):
+        response.headers.append("warning", warning)
+    return response
+
+
+@router.get("/studies", responses=RESPONSES, openapi_extra=PARAMETERS)
+async def studies(request: Request, root: ARoot) -> Response:
+    """Search for studies."""
+    return await answer(request, root, Level.STUDY, Resource())
+
+
+@router.get("/studies/{study}/series", responses=RESPONSES, openapi_extra=PARAMETERS)
+async def series_of_study(request: Request, root: ARoot, study: str) -> Response:
+    """Search for the series of a study."""
+    return await answer(request, root, Level.SERIES, Resource(study))
+
+
+@router.get("/studies/{study}/series/{series}/instances", responses=RESPONSES, openapi_extra=PARAMETERS)
+async def instances_of_series(request: Request, root: ARoot, study: str, series: str) -> Response:
+    """Search for the instances of a series."""
+    return await answer(request, root, Level.INSTANCE, Resource(study, series))
+
+
+@router.get("/studies/{study}/instances", responses=RESPONSES, openapi_extra=PARAMETERS)
+async def instances_of_study(request: Request, root: ARoot, study: str) -> Response:
+    """Search for the instances of a study."""
+    return await answer(request, root, Level.INSTANCE, Resource(study))
+
+
+@router.get("/series", responses=RESPONSES, openapi_extra=PARAMETERS)
+async def series(request: Request, root: ARoot) -> Response:
+    """Search for series in all studies."""
+    return await answer(request, root, Level.SERIES, Resource())
+
+
+@router.get("/instances", responses=RESPONSES, openapi_extra=PARAMETERS)
+async def instances(request: Request, root: ARoot) -> Response:
+    """Search for instances in all studies."""
+    return await answer(request, root, Level.INSTANCE, Resource())

@@ -1,0 +1,134 @@
+"""WADO-RS: studies, series, instances, their metadata, frames and bulk data (PS3.18 section 10.4)."""
+
+import re
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from app.dicom.resource import Resource
+from app.errors import InvalidRequest
+from app.routers.dependencies import ARoot, get_ask
+from app.routers.responses import PlanResponse, json_batches
+from app.services import metadata as stored
+from app.services import retrieve
+from app.services.forms import DICOM, DICOM_JSON
+from app.services.root import Root
+
+router = APIRouter(tags=["WADO-RS"])
+
+_UID = re.compile(r"[0-9.]{1,64}")
+_FRAMES = re.compile(r"[0-9]{1,9}(,[0-9]{1,9})*")
+_BULKDATA = re.compile(r"[0-9A-Fa-f]{8}(/[0-9]{1,9}/[0-9A-Fa-f]{8})*")
+
+_MULTIPART = {"schema": {"type": "string", "format": "binary"}}
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    304: {"description": "The client holds the current state"},
+    400: {"description": "The address is not understood"},
+    404: {"description": "There is no such resource, or none that you may see"},
+    406: {"description": "None of the acceptable media types can be sent; `offered` lists those that can"},
+}
+RETRIEVED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "One part for each instance, as `transfer-syntax` in Accept asks",
+        "content": {f'multipart/related; type="{DICOM}"': _MULTIPART},
+    },
+    **_ERRORS,
+}
+METADATA: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The DICOM JSON Model of each instance, bulk data by address",
+        "content": {DICOM_JSON: {"example": [{"00080060": {"vr": "CS", "Value": ["CT"]}}]}},
+    },
+    **_ERRORS,
+}
+BULK: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The bytes, as multipart or as a single part, as Accept asks",
+        "content": {
+            'multipart/related; type="application/octet-stream"': _MULTIPART,
+            "application/octet-stream": _MULTIPART,
+        },
+    },
+    206: {"description": "The range of a single part that Range asked for"},
+    416: {"description": "The range lies outside"},
+    **_ERRORS,
+}
+METHODS = ["GET", "HEAD"]
+_INSTANCE = "/studies/{study}/series/{series}/instances/{instance}"
+
+
+@router.api_route(_INSTANCE + "/frames/{frames}", methods=METHODS, responses=BULK)
+async def frames(
+    request: Request, root: ARoot, study: str, series: str, instance: str, frames: str
+) -> Response:
+    """Retrieve frames of an instance, numbered from 1 and separated by commas."""
+    if not _FRAMES.fullmatch(frames):
+        raise InvalidRequest("Frames are numbers from 1 on, separated by commas.")
+    numbers = [int(number) for number in frames.split(",")]
+    plan = await retrieve.frames(root, address(study, series, instance), numbers, get_ask(request))
+    return PlanResponse(plan, request)
+
+
+@router.api_route(_INSTANCE, methods=METHODS, responses=RETRIEVED)
+async def instance(request: Request, root: ARoot, study: str, series: str, instance: str) -> Response:
+    """Retrieve one instance."""
+    return await _instances(request, root, address(study, series, instance))
+
+
+@router.api_route(_INSTANCE + "/metadata", methods=METHODS, responses=METADATA)
+async def instance_metadata(
+    request: Request, root: ARoot, study: str, series: str, instance: str
+) -> Response:
+    """Retrieve the metadata of one instance."""
+    return await _metadata(request, root, address(study, series, instance))
+
+
+@router.api_route(_INSTANCE + "/bulkdata/{path:path}", methods=METHODS, responses=BULK)
+async def bulkdata(
+    request: Request, root: ARoot, study: str, series: str, instance: str, path: str
+) -> Response:
+    """Retrieve bulk data by the address that the metadata gave."""
+    if not _BULKDATA.fullmatch(path):
+        raise InvalidRequest("Bulk data is named by tags and item numbers: 7FE00010, 54000100/1/54001010.")
+    plan = await retrieve.bulkdata(root, address(study, series, instance), path.upper(), get_ask(request))
+    return PlanResponse(plan, request)
+
+
+@router.api_route("/studies/{study}/series/{series}", methods=METHODS, responses=RETRIEVED)
+async def series(request: Request, root: ARoot, study: str, series: str) -> Response:
+    """Retrieve every instance of a series."""
+    return await _instances(request, root, address(study, series))
+
+
+@router.api_route("/studies/{study}/series/{series}/metadata", methods=METHODS, responses=METADATA)
+async def series_metadata(request: Request, root: ARoot, study: str, series: str) -> Response:
+    """Retrieve the metadata of every instance of a series."""
+    return await _metadata(request, root, address(study, series))
+
+
+@router.api_route("/studies/{study}", methods=METHODS, responses=RETRIEVED)
+async def study(request: Request, root: ARoot, study: str) -> Response:
+    """Retrieve every instance of a study."""
+    return await _instances(request, root, address(study))
+
+
+@router.api_route("/studies/{study}/metadata", methods=METHODS, responses=METADATA)
+async def study_metadata(request: Request, root: ARoot, study: str) -> Response:
+    """Retrieve the metadata of every instance of a study."""
+    return await _metadata(request, root, address(study))
+
+
+def address(study: str, series: str | None = None, instance: str | None = None) -> Resource:
+    """The resource at these UIDs. Raises InvalidRequest where one cannot be a UID."""
+    if not all(_UID.fullmatch(uid) for uid in (study, series, instance) if uid is not None):
+        raise InvalidRequest("A UID consists of digits and dots, at most 64 of them.")
+    return Resource(study, series, instance)
+
+
+async def _instances(request: Request, root: Root, resource: Resource) -> Response:
+    return PlanResponse(await retrieve.instances(root, resource, get_ask(request)), request)
+
+
+async def _metadata(request: Request, root: Root, resource: Resource) -> Response:
+    found = await stored.metadata(root, resource, get_ask(request))
+    return await json_batches(request, stored.objects(root, found.rows), found.etag)

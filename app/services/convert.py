@@ -1,0 +1,70 @@
+"""Rewriting and decoding for one plan, into a folder of its own that goes when the plan is closed."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import orjson
+
+from app.archive import Archive
+from app.dicom import pixels
+from app.dicom.frames import FrameIndex
+from app.errors import CannotDecode
+from app.index.locate import Located
+from app.services.plan import Scratch
+from app.storage.open import as_path
+
+
+class Conversion:
+    """What one plan has had converted. Close it when its last byte is sent, or the plan came to nothing."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._folder: TemporaryDirectory[str] | None = None
+
+    def close(self) -> None:
+        """Remove every scratch file."""
+        if self._folder:
+            self._folder.cleanup()
+
+    async def instances(self, rows: Sequence[Located], *, tolerant: bool) -> dict[str, Scratch]:
+        """Each instance in Explicit VR Little Endian, by object key.
+
+        What cannot be decoded is left out if `tolerant`, else raises CannotDecode.
+        """
+        made = await asyncio.gather(*(self._instance(row, tolerant) for row in rows))
+        return {row.object_key: scratch for row, scratch in zip(rows, made, strict=True) if scratch}
+
+    async def frames(self, row: Located, index: FrameIndex, numbers: Sequence[int]) -> dict[int, Scratch]:
+        """Frames of one instance as native little-endian pixels, by number. Raises CannotDecode."""
+        description = pixels.from_json(orjson.loads(row.json))
+        distinct = sorted(set(numbers))
+        made = await asyncio.gather(*(self._frame(row, index, number, description) for number in distinct))
+        return dict(zip(distinct, made, strict=True))
+
+    async def _instance(self, row: Located, tolerant: bool) -> Scratch | None:
+        target = self._path(row.object_key)
+        try:
+            async with as_path(self._archive.store, row.object_key) as source:
+                frames = row.number_of_frames or 1
+                await self._archive.codecs.to_explicit_little_endian(source, target, frames)
+        except CannotDecode:
+            if not tolerant:
+                raise
+            return None
+        return Scratch(target, 0, target.stat().st_size)
+
+    async def _frame(
+        self, row: Located, index: FrameIndex, number: int, description: pixels.PixelDescription
+    ) -> Scratch:
+        store, target = self._archive.store, self._path(str(number))
+        parts = [await store.read(row.object_key, *each) for each in index.ranges(number)]
+        stored = index.assemble(number, parts)
+        native = await self._archive.codecs.decode_frame(stored, row.transfer_syntax_uid, description)
+        await asyncio.to_thread(target.write_bytes, native)
+        return Scratch(target, 0, len(native))
+
+    def _path(self, name: str) -> Path:
+        self._folder = self._folder or TemporaryDirectory(dir=self._archive.store.temp, prefix="convert-")
+        return Path(self._folder.name, name)

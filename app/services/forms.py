@@ -1,0 +1,84 @@
+"""In which forms a resource can be sent, best first (PS3.18 sections 8.7.3 and 10.4.1)."""
+
+from collections.abc import Iterable
+
+from app.dicom import transfer_syntaxes
+from app.dicom.transfer_syntaxes import EXPLICIT_LITTLE_ENDIAN, OCTET_STREAM, TransferSyntax
+from app.wire.accept import Offer
+
+DICOM = "application/dicom"
+DICOM_JSON = "application/dicom+json"
+#: As stored; all in Explicit VR Little Endian; in that where nothing is lost by it, else as stored.
+STORED, EXPLICIT, DEFAULT = "stored", "explicit", "default"
+#: Frames as native little-endian pixels.
+NATIVE = "native"
+#: The parts are of several transfer syntaxes, each named in its part's header.
+SEVERAL = ""
+
+#: What JSON resources offer; clients also ask for it by its plain name.
+JSON_OFFERS = (Offer("json", DICOM_JSON, default=True, aliases=("application/json",)),)
+
+
+def acceptable(uid: str) -> bool:
+    """Whether an instance is sent as stored to who asked for no transfer syntax.
+
+    The default is Explicit VR Little Endian; what a lossy codec made, or no codec here reads, stays as it is.
+    """
+    syntax = transfer_syntaxes.get(uid)
+    return uid == EXPLICIT_LITTLE_ENDIAN or syntax.lossy or not syntax.decodable
+
+
+def converts(form: str, uid: str) -> bool:
+    """Whether an instance of this transfer syntax must be rewritten to be sent in a form."""
+    return {STORED: False, EXPLICIT: uid != EXPLICIT_LITTLE_ENDIAN, DEFAULT: not acceptable(uid)}[form]
+
+
+def instance_offers(uids: Iterable[str], *, single: bool) -> list[Offer]:
+    """Forms of instances stored in these transfer syntaxes; `single` for one instance."""
+    stored = set(uids)
+    offers = [Offer(STORED, DICOM, True, _the_one(stored), all(map(acceptable, stored)), stored=True)]
+    if stored != {EXPLICIT_LITTLE_ENDIAN} and all(transfer_syntaxes.get(uid).decodable for uid in stored):
+        lossless = not any(transfer_syntaxes.get(uid).lossy for uid in stored)
+        offers.insert(0, Offer(EXPLICIT, DICOM, True, EXPLICIT_LITTLE_ENDIAN, default=lossless))
+    if not any(offer.default for offer in offers):
+        offers.insert(0, Offer(DEFAULT, DICOM, True, SEVERAL, default=True))
+    return offers + [_single(offer) for offer in offers if single]
+
+
+def frame_offers(uid: str, *, native: bool, single: bool) -> list[Offer]:
+    """Forms of frames stored in this transfer syntax, `native` or code streams; `single` for one frame."""
+    syntax = transfer_syntaxes.get(uid)
+    offers = list(_native_offers(uid) if native else _code_stream_offers(syntax))
+    return offers + [_single(offer) for offer in offers if single]
+
+
+def bulkdata_offers(document_type: str) -> list[Offer]:
+    """Forms of bulk data other than pixel data; `document_type` is that of an encapsulated document, or ""."""
+    types = [document_type] if document_type else []
+    offers = [Offer(STORED, media_type, multipart=True) for media_type in (*types, OCTET_STREAM)]
+    return offers + [_single(offer) for offer in offers]
+
+
+def _native_offers(uid: str) -> Iterable[Offer]:
+    yield Offer(NATIVE, OCTET_STREAM, True, EXPLICIT_LITTLE_ENDIAN, default=True, stored=True)
+    if uid != EXPLICIT_LITTLE_ENDIAN:
+        # Who names the instance's own syntax means these frames: native pixels are always little endian.
+        yield Offer(NATIVE, OCTET_STREAM, True, uid)
+
+
+def _code_stream_offers(syntax: TransferSyntax) -> Iterable[Offer]:
+    yield Offer(STORED, OCTET_STREAM, True, syntax.uid, stored=True)
+    if syntax.media_type != OCTET_STREAM:
+        yield Offer(STORED, syntax.media_type, True, syntax.uid, default=True, stored=True)
+    if syntax.decodable:
+        yield Offer(NATIVE, OCTET_STREAM, True, EXPLICIT_LITTLE_ENDIAN, default=True)
+
+
+def _the_one(uids: set[str]) -> str:
+    return next(iter(uids)) if len(uids) == 1 else SEVERAL
+
+
+def _single(offer: Offer) -> Offer:
+    return Offer(
+        offer.name, offer.media_type, False, offer.transfer_syntax, offer.default, offer.stored, offer.aliases
+    )

@@ -1,0 +1,124 @@
+"""Exactly which bytes will be sent, decided before the first of them is.
+
+A plan is made of parts whose sizes are known; what a part's bytes are is its content's business. Nothing in a
+plan can fail but the store or the disk themselves, and no database connection is held while its bytes flow.
+"""
+
+import os
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from anyio import to_thread
+
+from app.dicom.frames import FrameIndex
+from app.storage.object_store import ObjectStore
+from app.wire.accept import Offer
+
+PIECE = 4 << 20
+
+
+class Content(Protocol):
+    """Bytes to be: their number, and an iterator over them."""
+
+    @property
+    def size(self) -> int: ...
+
+    def stream(self, start: int, stop: int) -> AsyncIterator[bytes]:
+        """The bytes from `start` up to `stop`, in pieces of some MiB at most."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Bytes of a stored object, as they lie there; several ranges are one content (a frame's fragments)."""
+
+    store: ObjectStore
+    key: str
+    ranges: tuple[tuple[int, int], ...]
+
+    @property
+    def size(self) -> int:
+        return sum(length for _, length in self.ranges)
+
+    async def stream(self, start: int, stop: int) -> AsyncIterator[bytes]:
+        for offset, length in self.ranges:
+            first, last = max(start, 0), min(stop, length)
+            if first < last:
+                async for piece in self.store.stream(self.key, offset + first, last - first):
+                    yield piece
+            start, stop = start - length, stop - length
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFrame:
+    """A frame whose stored bytes must be shifted or swapped before they are sent (1-bit, big endian)."""
+
+    store: ObjectStore
+    key: str
+    index: FrameIndex
+    number: int
+
+    @property
+    def size(self) -> int:
+        return self.index.size(self.number)
+
+    async def stream(self, start: int, stop: int) -> AsyncIterator[bytes]:
+        ranges = self.index.ranges(self.number)
+        parts = [await self.store.read(self.key, offset, length) for offset, length in ranges]
+        yield self.index.assemble(self.number, parts)[start:stop]
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Bytes already in memory."""
+
+    data: bytes
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+    async def stream(self, start: int, stop: int) -> AsyncIterator[bytes]:
+        yield self.data[start:stop]
+
+
+@dataclass(frozen=True, slots=True)
+class Scratch:
+    """Bytes of a file that was made for this plan alone."""
+
+    path: Path
+    offset: int
+    size: int
+
+    async def stream(self, start: int, stop: int) -> AsyncIterator[bytes]:
+        descriptor = os.open(self.path, os.O_RDONLY)
+        try:
+            for position in range(start, stop, PIECE):
+                length = min(PIECE, stop - position)
+                yield await to_thread.run_sync(os.pread, descriptor, length, self.offset + position)
+        finally:
+            os.close(descriptor)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of an answer: its headers, and its content."""
+
+    content_type: str
+    location: str
+    content: Content
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An answer: the form agreed on, its parts in order, and a strong entity tag over all that was decided.
+
+    Whoever sends it calls `close` afterwards, sent or not: it removes what was made for this plan alone.
+    """
+
+    offer: Offer
+    parts: tuple[Part, ...]
+    etag: str
+    close: Callable[[], None] = lambda: None

@@ -1,0 +1,178 @@
+"""WADO-RS retrieval of instances, frames and bulk data (PS3.18 section 10.4): from an address to a plan.
+
+The order is always the same: locate (404), agree on a form (406), compare entity tags (304), and only then
+read or decode anything. What must be decoded lies decoded in scratch files before the first byte is sent.
+"""
+
+from collections.abc import Sequence
+from hashlib import sha256
+
+from anyio import to_thread
+
+from app.dicom import bulkdata as bulk
+from app.dicom import part10, transfer_syntaxes
+from app.dicom.frames import FrameIndex
+from app.dicom.resource import Resource
+from app.errors import NotFound
+from app.index import locate
+from app.index.locate import Located
+from app.index.locate import Part as Column
+from app.services import forms
+from app.services.convert import Conversion
+from app.services.plan import Content, Part, Plan, Ready, Stored, StoredFrame
+from app.services.root import Ask, Root
+from app.storage.open import as_path
+from app.wire.accept import Offer
+from app.wire.conditional import etag
+
+PIXEL_DATA = "7FE00010"
+ENCAPSULATED_DOCUMENT = "00420011"
+
+
+async def instances(root: Root, resource: Resource, ask: Ask) -> Plan:
+    """Every instance of a study or series, or one instance. Raises NotFound, NotAcceptable, NotModified."""
+    found = await located(root, resource)
+    uids = {row.transfer_syntax_uid for row in found}
+    offer = ask.choose(forms.instance_offers(uids, single=resource.instance is not None))
+    tag = entity_tag(root, offer, found)
+    ask.require_change(tag)
+    conversion = Conversion(root.archive)
+    changing = [row for row in found if forms.converts(offer.name, row.transfer_syntax_uid)]
+    try:
+        made = await conversion.instances(changing, tolerant=offer.name == forms.DEFAULT)
+    except BaseException:
+        conversion.close()
+        raise
+    parts = [_instance_part(root, row, made.get(row.object_key)) for row in found]
+    return Plan(offer, tuple(parts), tag, conversion.close)
+
+
+async def frames(root: Root, resource: Resource, numbers: Sequence[int], ask: Ask) -> Plan:
+    """Frames by number, in the order asked for. Raises NotFound also for an instance that has no frames."""
+    row = await one(root, resource, "frame_index")
+    index = row.frames
+    if index is None:
+        raise NotFound("This instance has no frames.")
+    if beyond := next((number for number in numbers if not 1 <= number <= index.count), None):
+        raise NotFound(f"The instance has {index.count} frames; there is no frame {beyond}.")
+    return await _frames(root, row, index, numbers, ask)
+
+
+async def bulkdata(root: Root, resource: Resource, path: str, ask: Ask) -> Plan:
+    """The bulk data that a BulkDataURI of the instance's metadata names."""
+    row = await one(root, resource, "bulkdata", "frame_index")
+    index = row.frames
+    if path == PIXEL_DATA and index and not index.is_native:
+        # As code streams, a part each: the offset table and the items around them are not the data.
+        return await _frames(root, row, index, range(1, index.count + 1), ask)
+    if path not in row.bulkdata:
+        raise NotFound("This instance has no such bulk data.")
+    offer = ask.choose(forms.bulkdata_offers(await _document_type(root, resource, path)))
+    tag = entity_tag(root, offer, [row], path)
+    ask.require_change(tag)
+    content = await _bulk_content(root, row, path)
+    location = f"{root.url}/{row.resource.path}/bulkdata/{path}"
+    return Plan(offer, (Part(offer.content_type, location, content),), tag)
+
+
+async def located(root: Root, resource: Resource, *columns: Column) -> list[Located]:
+    """The instances at an address, in order. Raises NotFound where there is none to be seen."""
+    if resource.instance:
+        return [await one(root, resource, *columns)]
+    found = await root.archive.database.scan(
+        lambda connection: locate.instances(connection, root.scope, root.viewer, resource, *columns)
+    )
+    if not found:
+        raise NotFound
+    return found
+
+
+async def one(root: Root, resource: Resource, *columns: Column) -> Located:
+    """The instance at an address. Raises NotFound."""
+    found = await root.archive.database.lookup(
+        lambda connection: locate.instance(connection, root.scope, root.viewer, resource, *columns)
+    )
+    if found is None:
+        raise NotFound
+    return found
+
+
+def entity_tag(root: Root, form: object, rows: Sequence[Located], *more: object) -> str:
+    """A strong entity tag: of the bytes, the form they are sent in, and the addresses written into it."""
+    digest = sha256(f"{root.url} {form} {more}".encode())
+    for row in rows:
+        digest.update(row.resource.path.encode() + row.sha256)
+    return etag(digest.hexdigest()[:32])
+
+
+def _instance_part(root: Root, row: Located, converted: Content | None) -> Part:
+    stored = Stored(root.archive.store, row.object_key, ((0, row.size),))
+    uid = transfer_syntaxes.EXPLICIT_LITTLE_ENDIAN if converted else row.transfer_syntax_uid
+    location = f"{root.url}/{row.resource.path}"
+    return Part(f"{forms.DICOM}; transfer-syntax={uid}", location, converted or stored)
+
+
+async def _frames(root: Root, row: Located, index: FrameIndex, numbers: Sequence[int], ask: Ask) -> Plan:
+    uid = row.transfer_syntax_uid
+    offer = ask.choose(forms.frame_offers(uid, native=index.is_native, single=len(numbers) == 1))
+    tag = entity_tag(root, offer, [row], *numbers)
+    ask.require_change(tag)
+    conversion = Conversion(root.archive)
+    try:
+        contents = await _frame_contents(root, row, index, numbers, offer, conversion)
+    except BaseException:
+        conversion.close()
+        raise
+    base = f"{root.url}/{row.resource.path}/frames"
+    parts = [
+        Part(offer.content_type, f"{base}/{number}", content)
+        for number, content in zip(numbers, contents, strict=True)
+    ]
+    return Plan(offer, tuple(parts), tag, conversion.close)
+
+
+async def _frame_contents(
+    root: Root, row: Located, index: FrameIndex, numbers: Sequence[int], offer: Offer, conversion: Conversion
+) -> list[Content]:
+    if offer.name == forms.NATIVE and not index.is_native:
+        described = await one(root, row.resource, "dicom_json")
+        made = await conversion.frames(described, index, numbers)
+        return [made[number] for number in numbers]
+    if transfer_syntaxes.get(row.transfer_syntax_uid).deflated:
+        data = await _inflated(root, row)
+        return [
+            Ready(index.assemble(number, [bytes(data[at : at + size]) for at, size in index.ranges(number)]))
+            for number in numbers
+        ]
+    store, key = root.archive.store, row.object_key
+    return [
+        Stored(store, key, tuple(index.ranges(number)))
+        if index.is_verbatim(number)
+        else StoredFrame(store, key, index, number)
+        for number in numbers
+    ]
+
+
+async def _bulk_content(root: Root, row: Located, path: str) -> Content:
+    """The element's value as Explicit VR Little Endian would hold it."""
+    syntax = transfer_syntaxes.get(row.transfer_syntax_uid)
+    offset, length = row.bulkdata[path]
+    if syntax.deflated:
+        return Ready(bytes((await _inflated(root, row))[offset : offset + length]))
+    if syntax.little_endian:
+        return Stored(root.archive.store, row.object_key, ((offset, length),))
+    described = await one(root, row.resource, "dicom_json")
+    value = await root.archive.store.read(row.object_key, offset, length)
+    return Ready(bulk.little_endian(value, bulk.vr(described.json, path)))
+
+
+async def _document_type(root: Root, resource: Resource, path: str) -> str:
+    if path != ENCAPSULATED_DOCUMENT:
+        return ""
+    return bulk.document_type((await one(root, resource, "dicom_json")).json)
+
+
+async def _inflated(root: Root, row: Located) -> part10.Data:
+    """The data that the offsets of a deflated instance point into."""
+    async with as_path(root.archive.store, row.object_key) as path:
+        return await to_thread.run_sync(lambda: part10.read(path.read_bytes()).data)

@@ -1,0 +1,43 @@
+"""A DICOMweb root as one request sees it, and what its client said about the form of the answer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.archive import Archive
+from app.errors import NotModified
+from app.index.scope import Scope
+from app.viewer import Viewer
+from app.wire.accept import Offer, choose
+from app.wire.conditional import if_none_match
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """Which part of the archive, for whom, at what absolute address (no slash at its end).
+
+    `collection` is the slug of the collection that takes what is stored here.
+    """
+
+    archive: Archive
+    scope: Scope
+    viewer: Viewer
+    url: str
+    collection: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The negotiation headers of one request, to be settled once it is known what can be sent."""
+
+    accept: str | None = None
+    query_accept: tuple[str, ...] = ()
+    if_none_match: str | None = None
+
+    def choose(self, offers: Sequence[Offer]) -> Offer:
+        """The best acceptable form. Raises NotAcceptable."""
+        return choose(self.accept, self.query_accept, offers)
+
+    def require_change(self, etag: str) -> None:
+        """Raises NotModified when the client already holds what this entity tag names."""
+        if if_none_match(self.if_none_match, etag):
+            raise NotModified(etag)

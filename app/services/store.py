@@ -1,0 +1,192 @@
+"""STOW-RS (PS3.18 section 10.5): instances become objects, then rows, and only then an answer.
+
+Each instance goes its own way (described, checked, stored durably) while the next one still arrives; one
+transaction for the whole request makes them visible. A bad instance is a result, not an error, and never
+sinks the others. Whatever happens, at most objects without a row are left behind, never a row without its object.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import AsyncExitStack, aclosing, contextmanager
+from dataclasses import dataclass
+
+from anyio import to_thread
+
+from app.dicom import validation
+from app.dicom.describe import describe
+from app.dicom.store_response import Failed, Outcome, Stored
+from app.errors import Forbidden, InvalidInstance, NotFound
+from app.index import collections, writer
+from app.index.writer import Entry
+from app.services.root import Root
+from app.services.uploads import Arrival
+from app.storage import keys
+from app.storage.spool import Spool, Spooled
+
+#: Instances of one request that are described and stored at once.
+TURNS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An instance whose bytes are stored, and whose row waits for the transaction."""
+
+    entry: Entry
+    stored: Stored
+    key: str
+
+
+async def store(root: Root, study: str | None, arriving: AsyncGenerator[Arrival]) -> list[Outcome]:
+    """Store what arrives into the root's collection; one outcome for each instance, in order of arrival.
+
+    `study` is the UID in the request's address, which every instance must then have. Each spool is finished;
+    it is discarded here. Raises Forbidden, StoreUnavailable, DatabaseUnavailable, and what `arriving` does: then
+    nothing was stored.
+    """
+    intake = _Intake(root, await _collection(root), study)
+    try:
+        await intake.take(arriving)
+    except BaseException:
+        await intake.drop(intake.kept())
+        raise
+    return await intake.commit()
+
+
+async def _collection(root: Root) -> int:
+    if not root.viewer.sees_all:
+        raise Forbidden("You may not store into this collection.")
+    found = await root.archive.database.lookup(
+        lambda connection: collections.find(connection, root.collection)
+    )
+    if found is None:
+        raise NotFound
+    return found.id
+
+
+class _Intake:
+    """One request's instances on their way in."""
+
+    def __init__(self, root: Root, collection: int, study: str | None) -> None:
+        self._archive = root.archive
+        self._viewer = root.viewer
+        self._collection = collection
+        self._study = study
+        self._results: list[Kept | Outcome | None] = []
+
+    async def take(self, arriving: AsyncGenerator[Arrival]) -> None:
+        """Take every instance, several at once."""
+        turns = asyncio.Semaphore(TURNS)
+        with _plain_errors():
+            async with AsyncExitStack() as spools, aclosing(arriving), asyncio.TaskGroup() as tasks:
+                async for arrival in arriving:
+                    if isinstance(arrival, Failed):
+                        self._results.append(arrival)
+                        continue
+                    # Also where its task is cancelled before it begins.
+                    spools.push_async_callback(arrival.discard)
+                    await turns.acquire()
+                    self._results.append(None)
+                    tasks.create_task(self._take_one(len(self._results) - 1, arrival, turns))
+
+    async def _take_one(self, place: int, spool: Spool, turns: asyncio.Semaphore) -> None:
+        try:
+            async with spool:
+                self._results[place] = await self._keep(spool)
+        finally:
+            turns.release()
+
+    async def _keep(self, spool: Spool) -> Kept | Outcome:
+        spooled, key = await spool.finish(), keys.fresh()
+        examined = await to_thread.run_sync(_examine, spool, spooled, key, self._study)
+        if not isinstance(examined, Kept):
+            return examined
+        held = await self._archive.database.lookup(
+            lambda connection: writer.existing(
+                connection, self._collection, self._viewer, [examined.entry.instance]
+            )
+        )
+        digest = held.get(examined.entry.instance)
+        if digest is not None:
+            same = digest == spooled.sha256
+            return _outcome(examined, writer.Outcome.IDENTICAL if same else writer.Outcome.CONFLICT)
+        await self._archive.store.put(key, spooled)
+        return examined
+
+    def kept(self) -> list[Kept]:
+        """Those whose objects are stored by now."""
+        return [result for result in self._results if isinstance(result, Kept)]
+
+    async def commit(self) -> list[Outcome]:
+        """Make the rows. Where that fails the objects stay: perhaps the rows were committed after all."""
+        kept = self.kept()
+        entries = [each.entry for each in kept]
+        judged: list[writer.Outcome] = []
+        if entries:
+            judged = await self._archive.database.write(
+                lambda connection: writer.upsert(connection, self._collection, entries)
+            )
+        made = dict(zip(map(id, kept), judged, strict=True))
+        await self.drop([each for each in kept if made[id(each)] is not writer.Outcome.STORED])
+        return [
+            _outcome(result, made[id(result)]) if isinstance(result, Kept) else result
+            for result in self._results
+            if result is not None
+        ]
+
+    async def drop(self, unwanted: list[Kept]) -> None:
+        """Delete objects that no row will name."""
+        for each in unwanted:
+            await self._archive.store.delete(each.key)
+
+
+def _examine(spool: Spool, spooled: Spooled, key: str, study: str | None) -> Kept | Failed:
+    """Everything that can be known of an instance before it is stored. Runs in a thread."""
+    try:
+        description = describe(spool.view())
+    except InvalidInstance as reason:
+        return Failed(validation.CANNOT_UNDERSTAND, reason.detail)
+    resource = description.resource
+    refusal = validation.check(description, study)
+    if refusal:
+        return Failed(
+            refusal.failure_reason,
+            refusal.comment,
+            description.sop_class_uid,
+            resource.instance,
+            refusal.tag,
+        )
+    warning = validation.ODD if description.warnings else None
+    stored = Stored(resource, description.sop_class_uid, warning, description.warnings)
+    entry = Entry.of(description, key, spooled.size, spooled.sha256, spooled.crc32)
+    return Kept(entry, stored, key)
+
+
+def _outcome(kept: Kept, judged: writer.Outcome) -> Outcome:
+    if judged not in _FAILURES:
+        return kept.stored
+    reason, comment = _FAILURES[judged]
+    return Failed(reason, comment, kept.stored.sop_class_uid, kept.stored.resource.instance)
+
+
+_FAILURES = {
+    writer.Outcome.CONFLICT: (
+        validation.DUPLICATE,
+        "Other content is stored under this SOP Instance UID; nothing was changed.",
+    ),
+    writer.Outcome.MISMATCH: (
+        validation.DOES_NOT_MATCH,
+        "The series is stored as part of another study; nothing was changed.",
+    ),
+}
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """What a task group raises is a group, even of one: give the first of them."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise error from None

@@ -1,0 +1,141 @@
+"""What the body of a STOW-RS request holds, one instance after another (PS3.18 section 10.5.1).
+
+Each generator gives finished spools and hands them over: whoever takes one discards it. A data set that
+cannot be made into an instance comes as the Failed it will be answered with.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, aclosing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import orjson
+from anyio import to_thread
+
+from app.dicom import build, validation
+from app.dicom.build import BulkPart
+from app.dicom.description import Json
+from app.dicom.store_response import Failed
+from app.errors import InvalidInstance, InvalidRequest
+from app.services.forms import DICOM_JSON
+from app.storage.spool import Spool, Spools
+from app.wire import media_types
+from app.wire.multipart import Data, PartBegin, PartEnd, Reader
+
+Body = AsyncIterator[bytes]
+Arrival = Spool | Failed
+Headers = dict[str, str]
+
+#: The metadata of a request, which is read whole.
+LARGEST_METADATA = 64 << 20
+_PIECE = 4 << 20
+
+
+async def one(spools: Spools, body: Body) -> AsyncGenerator[Arrival]:
+    """A body that is one instance."""
+    spool = spools.open()
+    try:
+        async for chunk in body:
+            await spool.write(chunk)
+        await spool.finish()
+    except BaseException:
+        await spool.discard()
+        raise
+    yield spool
+
+
+async def several(spools: Spools, boundary: str | None, body: Body) -> AsyncGenerator[Arrival]:
+    """A multipart body whose parts are instances. Raises MalformedMultipart."""
+    async with aclosing(_parts(spools, boundary, body)) as parts:
+        async for _, spool in parts:
+            yield spool
+
+
+async def described(spools: Spools, boundary: str | None, body: Body) -> AsyncGenerator[Arrival]:
+    """A multipart body of DICOM JSON metadata and the bulk data that it names (PS3.18 section 8.7.3.2).
+
+    Raises MalformedMultipart and InvalidRequest.
+    """
+    async with AsyncExitStack() as stack:
+        metadata: list[Json] = []
+        bulkdata: dict[str, list[BulkPart]] = {}
+        async with aclosing(_parts(spools, boundary, body)) as parts:
+            async for headers, spool in parts:
+                await stack.enter_async_context(spool)
+                if _type(headers).type in (DICOM_JSON, "application/json"):
+                    metadata += _datasets(bytes(spool.view()))
+                else:
+                    location = headers.get("content-location", "")
+                    bulkdata.setdefault(location, []).append(await _bulk_part(headers, spool))
+        if not metadata:
+            raise InvalidRequest("No part holds metadata: send one of type application/dicom+json.")
+        for dataset in metadata:
+            yield await _built(spools, dataset, bulkdata)
+
+
+async def _parts(spools: Spools, boundary: str | None, body: Body) -> AsyncGenerator[tuple[Headers, Spool]]:
+    reader = Reader(boundary)
+    headers: Headers = {}
+    spool: Spool | None = None
+    try:
+        async for chunk in body:
+            for event in reader.feed(chunk):
+                if isinstance(event, PartBegin):
+                    headers, spool = event.headers, spools.open()
+                elif isinstance(event, Data) and spool:
+                    await spool.write(event.chunk)
+                elif isinstance(event, PartEnd) and spool:
+                    await spool.finish()
+                    finished, spool = spool, None
+                    yield headers, finished
+        reader.close()
+    finally:
+        if spool:
+            await spool.discard()
+
+
+def _type(headers: Headers) -> media_types.MediaType:
+    return media_types.parse(headers.get("content-type", "application/octet-stream"))
+
+
+def _datasets(text: bytes) -> list[Json]:
+    if len(text) > LARGEST_METADATA:
+        raise InvalidRequest(f"Metadata may have {LARGEST_METADATA} bytes in one part.")
+    try:
+        datasets: Any = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise InvalidRequest("The metadata is not JSON.") from None
+    datasets = datasets if isinstance(datasets, list) else [datasets]
+    if not all(isinstance(dataset, dict) for dataset in datasets):
+        raise InvalidRequest("The metadata is not DICOM JSON: an array of objects.")
+    return list(datasets)
+
+
+async def _bulk_part(headers: Headers, spool: Spool) -> BulkPart:
+    kind = _type(headers)
+    return BulkPart(await spool.path(), kind.type, kind.get("transfer-syntax"))
+
+
+async def _built(spools: Spools, dataset: Json, bulkdata: dict[str, list[BulkPart]]) -> Arrival:
+    with TemporaryDirectory(dir=spools.folder, prefix="build-") as folder:
+        path = Path(folder, "instance")
+        try:
+            await to_thread.run_sync(build.instance, dataset, lambda uri: bulkdata.get(uri, []), path)
+        except InvalidInstance as reason:
+            sop = _value(dataset, "00080016"), _value(dataset, "00080018")
+            return Failed(validation.CANNOT_UNDERSTAND, reason.detail, *sop)
+        async with aclosing(one(spools, _read(path))) as made:
+            return await anext(made)
+
+
+async def _read(path: Path) -> Body:
+    with path.open("rb") as stream:
+        while piece := await to_thread.run_sync(stream.read, _PIECE):
+            yield piece
+
+
+def _value(dataset: Json, tag: str) -> str | None:
+    element = dataset.get(tag)
+    values = element.get("Value") if isinstance(element, dict) else None
+    return values[0] if isinstance(values, list) and values and isinstance(values[0], str) else None

@@ -1,0 +1,117 @@
+"""Fixtures for whatever touches the index: it runs on SQLite and on a real PostgreSQL."""
+
+import asyncio
+import itertools
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, Engine, event
+
+from app.database import Database, migrate
+from app.models import Study
+from tests.postgres import Cluster, NoServerError, cluster, remember, restore
+
+NUMBERS = itertools.count()
+TABLES = Study.metadata.sorted_tables
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """A throwaway PostgreSQL server, one for each process of the run."""
+    try:
+        with cluster() as running:
+            yield running
+    except NoServerError as missing:
+        pytest.skip(str(missing.__doc__))
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres: Cluster) -> Cluster:
+    """The server with the migrated database `index`, which remembers how it was."""
+    postgres.run("CREATE DATABASE index")
+    asyncio.run(migrate(postgres.url("index")))
+    postgres.run(remember(TABLES), "index")
+    return postgres
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite database to copy."""
+    path = tmp_path_factory.mktemp("sqlite") / "index.db"
+    asyncio.run(migrate(f"sqlite:///{path}"))
+    return path
+
+
+@pytest.fixture
+def sqlite_url(migrated_sqlite: Path, tmp_path: Path) -> str:
+    """The address of a migrated SQLite database, for this test alone."""
+    path = tmp_path / "index.db"
+    shutil.copyfile(migrated_sqlite, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def postgres_url(migrated_postgres: Cluster) -> str:
+    """The address of a migrated PostgreSQL database, put back to its beginning for this test."""
+    migrated_postgres.run(restore(TABLES), "index")
+    return migrated_postgres.url("index")
+
+
+@pytest.fixture
+def empty_sqlite_url(tmp_path: Path) -> str:
+    """The address of a SQLite database that is still to be made."""
+    return f"sqlite:///{tmp_path}/new/empty.db"
+
+
+@pytest.fixture
+def empty_postgres_url(postgres: Cluster) -> Iterator[str]:
+    """The address of a PostgreSQL database without any table, for this test alone."""
+    name = f"empty_{next(NUMBERS)}"
+    postgres.run(f"CREATE DATABASE {name}")
+    yield postgres.url(name)
+    postgres.run(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def empty_database_url(request: pytest.FixtureRequest) -> str:
+    """The address of a database that no migration has seen yet, on each engine in turn."""
+    url: str = request.getfixturevalue(f"empty_{request.param}_url")
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The address of a migrated database of this test alone, on each engine in turn."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """An opened, migrated database that holds nothing but the collection `inbox`, on each engine in turn."""
+    opened = await Database.open(database_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def statements() -> Callable[[], AbstractContextManager[list[str]]]:
+    """`with statements() as seen:` collects the SQL that SQLAlchemy sends meanwhile, on either engine."""
+    return _statements
+
+
+@contextmanager
+def _statements() -> Iterator[list[str]]:
+    seen: list[str] = []
+
+    def record(_connection: Connection, _cursor: object, statement: str, *_rest: object) -> None:
+        seen.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", record)
+    try:
+        yield seen
+    finally:
+        event.remove(Engine, "before_cursor_execute", record)

@@ -1,0 +1,99 @@
+import os
+import socket
+import sqlite3
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from app.cli import app
+from app.settings import PREFIX
+
+RUN = CliRunner()
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in list(os.environ):
+        if name.startswith(PREFIX):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port on which something else listens."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        yield other.getsockname()[1]
+
+
+def refused(*command: str) -> str:
+    """What a command that fails says, in one line and without a traceback."""
+    result = RUN.invoke(app, list(command))
+    assert result.exit_code == 1, result.output
+    assert isinstance(result.exception, SystemExit)
+    assert result.stdout == ""
+    assert result.stderr.count("\n") == 1
+    return result.stderr
+
+
+def test_version() -> None:
+    result = RUN.invoke(app, ["--version"])
+    assert (result.exit_code, result.output) == (0, f"readingroom {version('readingroom')}\n")
+
+
+@pytest.mark.parametrize("command", ["serve", "demo", "migrate", "conformance"])
+def test_every_command_explains_itself(command: str) -> None:
+    result = RUN.invoke(app, [command, "--help"])
+    assert result.exit_code == 0
+    assert "Usage" in result.output
+
+
+def test_others_are_not_let_in_by_accident(tmp_path: Path) -> None:
+    said = refused("serve", "--host", "0.0.0.0")
+    assert "READINGROOM_OWNER_TOKEN" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_port_in_use_is_said_before_anything_is_made(taken: int, tmp_path: Path) -> None:
+    assert f"Cannot listen on 127.0.0.1 port {taken} (address already in use)" in refused(
+        "serve", "--port", str(taken)
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--workers", "0"], "READINGROOM_WORKERS: Input should be greater than or equal to 1."),
+        (["--port", "0", "--database", "oracle://x"], "database"),
+        (["--port", "0", "--data", "what?"], "READINGROOM_DATA: the folder's name may not contain '?'."),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence(options: list[str], sentence: str) -> None:
+    assert sentence in refused("serve", *options)
+
+
+def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("READINGROOM_PORT", "http")
+    assert "READINGROOM_PORT" in refused("serve")
+
+
+def test_migrate_makes_the_database_and_may_be_repeated(tmp_path: Path) -> None:
+    for _ in range(2):
+        result = RUN.invoke(app, ["migrate", "--data", "here"])
+        assert result.exit_code == 0
+    with sqlite3.connect(tmp_path / "here" / "readingroom.sqlite") as connection:
+        assert connection.execute("select count(*) from collection").fetchone() == (1,)
+    connection.close()
+
+
+def test_a_demo_needs_an_archive(taken: int) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+    assert refused("demo", "--url", url).startswith(
+        f"No archive answers at {url}: start one with 'readingroom serve'"
+    )

@@ -1,0 +1,203 @@
+"""The schema's history on both engines: it makes what the models say, once, however many ask."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, inspect, text
+
+from app.database import Database, check_revision, migrate, revisions
+from app.errors import DatabaseUnavailable, Misconfigured
+from app.models import Study
+from tests.processes import together
+
+ROOT = Path(__file__).parents[1]
+METADATA = Study.metadata
+MIGRATE = (
+    "import asyncio, sys; from app.database import migrate, revisions; asyncio.run(migrate(sys.argv[1]))"
+)
+CATALOGUE = {
+    "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL ORDER BY name",
+    "postgresql": "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY indexname",
+}
+
+
+async def on(url: str, work) -> object:
+    """Run work in a transaction of its own."""
+    database = await Database.open(url)
+    try:
+        return await database.write(work)
+    finally:
+        await database.close()
+
+
+async def inboxes(url: str) -> list[tuple[str, bool, int]]:
+    found = text(
+        "SELECT slug, rolling, (SELECT count(*) FROM access_unit WHERE collection_id = collection.id) "
+        "FROM collection"
+    )
+    return [tuple(row) for row in await on(url, lambda connection: connection.execute(found).all())]
+
+
+def tables(connection: Connection) -> set[str]:
+    return set(inspect(connection).get_table_names())
+
+
+def indexes(connection: Connection) -> dict[str, str]:
+    rows = connection.exec_driver_sql(CATALOGUE[connection.dialect.name]).all()
+    return {name: " ".join(sql.split()) for name, sql in rows if not name.startswith("alembic")}
+
+
+def columns(connection: Connection) -> dict[str, list[str]]:
+    seen = inspect(connection)
+    return {
+        table: sorted(
+            f"{each['name']} {each['type']!r} {each['nullable']} {getattr(each['type'], 'collation', None)}"
+            for each in seen.get_columns(table)
+        )
+        for table in seen.get_table_names()
+        if table != "alembic_version"
+    }
+
+
+@pytest.mark.filterwarnings("ignore:autogenerate skipping metadata-specified expression-based index")
+async def test_alembic_sees_no_difference(database_url):
+    """SQLite shows nothing of an index on expressions: that one is compared below."""
+
+    def differences(connection):
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        found = compare_metadata(context, METADATA)
+        return [
+            each for each in found if connection.dialect.name != "sqlite" or each[1].name != "study_newest"
+        ]
+
+    assert await on(database_url, differences) == []
+
+
+async def test_the_catalogue_is_that_of_the_models(database_url):
+    """Columns, types, collations and indexes are those of tables made from the models at once."""
+
+    def catalogue(connection):
+        return columns(connection), indexes(connection)
+
+    def anew(connection):
+        METADATA.drop_all(connection)
+        METADATA.create_all(connection)
+        made = catalogue(connection)
+        connection.rollback()
+        return made
+
+    migrated = await on(database_url, catalogue)
+    assert len(migrated[0]) == len(METADATA.tables)
+    assert migrated == await on(database_url, anew)
+
+
+async def test_migrating_again_changes_nothing(empty_database_url):
+    for _ in range(2):
+        await migrate(empty_database_url)
+        await check_revision(empty_database_url)
+        assert await inboxes(empty_database_url) == [("inbox", True, 1)]
+
+
+async def test_down_and_up_again(empty_database_url):
+    await migrate(empty_database_url)
+
+    def down(connection):
+        command.downgrade(revisions._config(connection=connection), "base")
+
+    await on(empty_database_url, down)
+    assert await on(empty_database_url, tables) == {"alembic_version"}
+    with pytest.raises(Misconfigured, match="readingroom migrate"):
+        await check_revision(empty_database_url)
+    await migrate(empty_database_url)
+    await check_revision(empty_database_url)
+
+
+async def test_unmigrated(empty_database_url):
+    """Workers say what to run, and make nothing themselves."""
+    with pytest.raises(Misconfigured, match="readingroom migrate"):
+        await check_revision(empty_database_url)
+    if empty_database_url.startswith("sqlite"):
+        assert not Path(empty_database_url.removeprefix("sqlite:///")).parent.exists()
+
+
+async def test_a_newer_database(database_url):
+    await on(database_url, lambda c: c.execute(text("UPDATE alembic_version SET version_num = '9999'")))
+    for ask in (check_revision, migrate):
+        with pytest.raises(Misconfigured, match="newer Reading Room"):
+            await ask(database_url)
+
+
+async def test_a_failed_migration_leaves_nothing(empty_database_url, monkeypatch):
+    upgrade = revisions._upgrade
+
+    def fail(connection):
+        upgrade(connection)
+        raise KeyError("ours")
+
+    monkeypatch.setattr(revisions, "_upgrade", fail)
+    with pytest.raises(KeyError):
+        await migrate(empty_database_url)
+    assert await on(empty_database_url, tables) == set()
+    monkeypatch.undo()
+    await migrate(empty_database_url)
+    assert await inboxes(empty_database_url) == [("inbox", True, 1)]
+
+
+def _migrate(url: str) -> int:
+    asyncio.run(migrate(url))
+    return os.getpid()
+
+
+async def test_ten_processes_at_once(empty_database_url):
+    assert len(set(together(_migrate, [empty_database_url] * 10))) == 10
+    await check_revision(empty_database_url)
+    assert await inboxes(empty_database_url) == [("inbox", True, 1)]
+
+
+def test_installed(tmp_path):
+    """A wheel holds the migrations inside the package: they are found there, from any folder."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "app", tmp_path / "site" / "app", ignore=ignored)
+    shutil.copytree(ROOT / "migrations", tmp_path / "site" / "app" / "migrations", ignore=ignored)
+    url = f"sqlite:///{tmp_path}/index.db"
+    found = subprocess.run(
+        [sys.executable, "-W", "error", "-c", f"{MIGRATE}; print(revisions.MIGRATIONS)", url],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path / "site")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.strip() == str(tmp_path / "site" / "app" / "migrations")
+    asyncio.run(check_revision(url))
+
+
+async def test_a_path_with_odd_characters(tmp_path):
+    url = f"sqlite:///{tmp_path}/50% of Ünïcode/index.db"
+    await migrate(url)
+    await check_revision(url)
+
+
+async def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "letter").write_text("no folder")
+    with pytest.raises(DatabaseUnavailable):
+        await migrate(f"sqlite:///{tmp_path}/letter/index.db")
+
+
+async def test_no_server_to_migrate():
+    for ask in (check_revision, migrate):
+        with pytest.raises(DatabaseUnavailable):
+            await ask("postgresql://postgres@127.0.0.1:1/index")
+
+
+def test_sqlite_is_write_ahead_from_the_start(sqlite_url):
+    path = Path(sqlite_url.removeprefix("sqlite:///"))
+    assert path.read_bytes()[18:20] == b"\2\2"  # the file's format version is that of write-ahead logs
