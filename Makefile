@@ -24,10 +24,11 @@ run: install  ## install, then start the archive on this machine
 test: check  ## install, then run everything
 	$(BIN)/python -m pytest -n 2 tests
 
-check: install-dev  ## format, lint and types
+check: install-dev  ## format, lint, types, and imports that run only down the floors
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/test_floors.py
 
 format: install-dev  ## put the code in the house's format
 	$(BIN)/ruff check --fix .

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from anyio import BrokenWorkerProcess, CapacityLimiter, fail_after, to_process
 
 from app.dicom import pixels, rewrite
-from app.dicom.pixels import PixelDescription
+from app.dicom.pixel_description import PixelDescription
 from app.errors import CannotDecode
 
 T = TypeVar("T")

@@ -1,4 +1,4 @@
-"""The conformance statement, made from the tables that the code runs on: it cannot say what is not so."""
+"""The conformance statement, made from the tables that the code runs on; only the prose is written here."""
 
 from collections.abc import Iterable, Sequence
 from http import HTTPStatus
@@ -34,7 +34,8 @@ STORING = """\
 Every transfer syntax is taken and kept byte for byte. An instance is acknowledged when its bytes and
 its row are durable. Storing the same bytes again succeeds and changes nothing; other content under a
 SOP Instance UID that the collection holds is refused and changes nothing. One refused instance never
-sinks the others: 200 when all were stored, 202 when some were, 409 when none was.
+sinks the others: 200 when all were stored, 202 when some were or
+there are warnings, 409 when none was.
 """
 
 SYNTAXES = """\

@@ -1,5 +1,6 @@
 """Real studies for a new archive: those in the packages `pydicom` and `pydicom-data`, through STOW-RS."""
 
+import re
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,7 @@ from app.errors import Misconfigured
 #: Package and the folder in it.
 SOURCES = (("pydicom", "data/test_files"), ("data_store", "data"))
 NEEDED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
+UID = re.compile(r"[0-9.]{1,64}")
 BATCH = 20
 PIECE = 1 << 20
 FOUND = frozenset({200, 204})
@@ -120,8 +122,11 @@ def _send(client: httpx.Client, batch: Sequence[Candidate]) -> list[tuple[Candid
 
 
 def _known(client: httpx.Client, batch: Sequence[Candidate]) -> set[str]:
-    uids = ",".join(each.sop_instance_uid for each in batch)
-    response = client.get("/instances", params={"SOPInstanceUID": uids, "limit": len(batch)})
+    # Some of the packages' UIDs are none, and cannot be asked for.
+    uids = [each.sop_instance_uid for each in batch if UID.fullmatch(each.sop_instance_uid)]
+    if not uids:
+        return set()
+    response = client.get("/instances", params={"SOPInstanceUID": ",".join(uids), "limit": len(batch)})
     if response.status_code not in FOUND:
         raise _unwelcome(response)
     return {item[SOP_INSTANCE_UID]["Value"][0] for item in response.json()} if response.content else set()

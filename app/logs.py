@@ -76,13 +76,15 @@ def told(error: BaseException) -> dict[str, Any]:
     return {"error": " < ".join(_types(error)), "trace": places}
 
 
-def _types(error: BaseException) -> Iterator[str]:
-    seen: set[int] = set()
+def _types(error: BaseException, seen: set[int] | None = None) -> Iterator[str]:
+    # Causes may run in rings, also through a group and its members.
+    seen = set() if seen is None else seen
     following: BaseException | None = error
     while following is not None and id(following) not in seen:
         seen.add(id(following))
         inner = following.exceptions if isinstance(following, BaseExceptionGroup) else ()
-        yield type(following).__name__ + "".join(f"[{' < '.join(_types(each))}]" for each in inner)
+        members = [" < ".join(_types(each, seen)) for each in inner]
+        yield type(following).__name__ + "".join(f"[{member}]" for member in members if member)
         following = following.__cause__ or following.__context__
 
 

@@ -29,7 +29,7 @@ from rich.table import Table
 SLICES = 100
 ROWS = COLUMNS = 512
 BLOCKS = 7
-PER_BLOCK = 40
+PER_BLOCK = 100
 NATIVE = 'multipart/related; type="application/octet-stream"'
 
 

@@ -1,6 +1,7 @@
 """A throwaway PostgreSQL cluster: a temporary folder, a free loopback port, gone with its process."""
 
 import asyncio
+import ctypes
 import importlib.util
 import os
 import pwd
@@ -137,9 +138,14 @@ def _make(programs: Path, folder: Path, settings: dict[str, str]) -> None:
 def _start(programs: Path, folder: Path) -> subprocess.Popen[bytes]:
     with (folder / "log").open("wb") as log:
         options = {**_as(_user(), folder), "stderr": log}
-        return subprocess.Popen(
-            [programs / "postgres", "-D", folder / "data"], **options, start_new_session=True
-        )
+        command = [programs / "postgres", "-D", folder / "data"]
+        return subprocess.Popen(command, **options, start_new_session=True, preexec_fn=_end_with_parent)
+
+
+def _end_with_parent() -> None:
+    """On Linux, the server of a process that was killed stops as well (prctl's PR_SET_PDEATHSIG is 1)."""
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
 
 
 def _await(programs: Path, server: subprocess.Popen[bytes], port: int, folder: Path) -> None:

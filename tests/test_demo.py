@@ -15,7 +15,7 @@ from rich.console import Console
 from app import demo
 from app.demo import Candidate, candidates, fill
 from app.errors import Misconfigured
-from tests.corpus import readable
+from tests.corpus import files
 from tests.test_server import TOKEN, served
 
 
@@ -36,7 +36,7 @@ def test_every_instance_once() -> None:
     found = candidates()
     uids = [each.sop_instance_uid for each in found]
     assert len(uids) == len(set(uids)) > 100
-    assert {each.path for each in found} <= set(readable())
+    assert {each.path for each in found} <= set(files())
     assert {"CT", "MR", "US", "RTDOSE", "SEG"} <= {each.modality for each in found}
 
 

@@ -37,7 +37,7 @@ KEPT_TO = {
     "httpx": {"demo"},
     "alembic": {"database"},
     "sqlmodel": {"models"},
-    "sqlalchemy": {"models", "database", "index"},
+    "sqlalchemy": {"models", "database", "index", "services"},
     "asyncpg": {"database"},
     "pydicom": {"dicom", "demo"},
     "gdcm": {"dicom"},

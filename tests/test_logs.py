@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from app.logs import without_values
+from app.logs import told, without_values
 
 PATIENT = "DOE^JANE"
 
@@ -101,3 +101,19 @@ def test_groups_and_rings_of_causes_end() -> None:
     event = without_values(None, "error", {"exc_info": ExceptionGroup(PATIENT, [first, OSError(PATIENT)])})
     assert event["error"] == "ExceptionGroup[ValueError < KeyError][OSError]"
     assert event["trace"] == []
+
+
+def test_a_ring_through_a_group_ends() -> None:
+    member = ValueError(PATIENT)
+    group = ExceptionGroup(PATIENT, [member])
+    member.__context__ = group
+    assert told(member)["error"] == "ValueError < ExceptionGroup"
+
+
+def test_a_deep_chain_is_told() -> None:
+    error: Exception = ValueError(PATIENT)
+    for _ in range(5000):
+        following = KeyError(PATIENT)
+        following.__cause__ = error
+        error = following
+    assert told(error)["error"].endswith("< ValueError")

@@ -106,9 +106,9 @@ def _data_set(attributes: Json, build: _Build, path: str) -> Iterator[bytes | Bu
 
 def _named(tag: int, attribute: Any, build: _Build, path: str) -> Iterator[bytes | BulkPart]:
     """One attribute; whatever is wrong in it is said with its tag."""
-    if not isinstance(attribute, dict) or attribute.get("vr") not in SHORT_VRS | LONG_VRS:
+    vr = attribute.get("vr") if isinstance(attribute, dict) else None
+    if not isinstance(vr, str) or vr not in SHORT_VRS | LONG_VRS:
         raise InvalidInstance(f"{path} has no vr that DICOM knows.")
-    vr = str(attribute["vr"])
     if sum(form in attribute for form in ("Value", "InlineBinary", "BulkDataURI")) > 1:
         raise InvalidInstance(f"{path} has more than one of Value, InlineBinary and BulkDataURI.")
     try:

@@ -66,7 +66,8 @@ _UPPER: Final = {
     b"$)C": "euc_kr",
 }
 _ESCAPE = re.compile(rb"\x1b(\$[()]?[@-~]|[()-][@-~])")
-_HALF = re.compile(rb"[\x00-\x7f]+|[\x80-\xff]+")
+#: Space and control characters, which are the same in every set; the lower half; the upper half.
+_HALF = re.compile(rb"[\x00-\x20\x7f]+|[\x21-\x7e]+|[\x80-\xff]+")
 _CONTROL = re.compile(rb"[\t\n\f\r]")
 _LONGEST = 1024
 
@@ -158,7 +159,7 @@ class _Extended:
         return "".join(self._half(half) for half in _HALF.findall(run))
 
     def _half(self, half: bytes) -> str:
-        if half[0] > 0x7F or self._double is None:
+        if self._double is None or half[0] > 0x7F or half[0] <= 0x20:
             return self._text(half, self._upper)
         pairs = (half[start : start + 2] for start in range(0, len(half), 2))
         lead = self._double

@@ -7,7 +7,7 @@ from app.dicom.frames import FrameIndex
 from app.dicom.resource import Resource
 
 Json = dict[str, Any]
-#: Where bulk data lie in the instance's data: element path (`7FE00010`, `54000100/1/54001010`) to (offset, length).
+#: Where bulk data lie in the instance's data: path (`7FE00010`, `54000100/1/54001010`) to (offset, length).
 BulkData = dict[str, tuple[int, int]]
 
 

@@ -103,6 +103,17 @@ def read(data: Data, inflate_limit: int = INFLATE_LIMIT) -> Part10:
     return Part10(data, meta, dataset, syntax.uid, syntax.little_endian, explicit, syntax.deflated, sentences)
 
 
+def missing_preamble(data: Data) -> bytes:
+    """What to put before an instance sent without (all of) its preamble; empty for any other data."""
+    try:
+        start = _meta_start(data)
+        if start == 0 and not _transfer_syntax(data, _meta(data, 0)[0]):
+            return b""
+    except InvalidInstance:
+        return b""
+    return (bytes(128) + b"DICM")[: 132 - start]
+
+
 def _meta_start(data: Data) -> int:
     """Where the meta information begins. Without a preamble only where it can be nothing else."""
     if data[128:132] == b"DICM":

@@ -11,16 +11,17 @@ These functions run in a worker process: native codecs meet untrusted bytes ther
 import warnings
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from pydicom.pixels.decoders.base import get_decoder
 
-from app.dicom import codestream, native
-from app.dicom.description import Json
-from app.dicom.part10 import Part10
+from app.dicom import codestream
+from app.dicom.pixel_description import PixelDescription, from_json, from_part10
 from app.dicom.transfer_syntaxes import DEFLATED_FRAMES, ENCAPSULATED_UNCOMPRESSED, RLE_LOSSLESS
 from app.errors import CannotDecode
+
+__all__ = ["LARGEST_FRAME", "PixelDescription", "decode_frame", "decoded", "from_json", "from_part10"]
 
 #: No frame is decoded to more bytes than this, whatever Rows and Columns say.
 LARGEST_FRAME = 2**31
@@ -48,48 +49,12 @@ _CODECS = {
 }
 _LOSSY_JPEG = {uid for uid, (codec, _) in _CODECS.items() if codec == _BASELINE}
 _JPEG_2000 = {uid for uid, (_, plugin) in _CODECS.items() if plugin == "pylibjpeg"}
+_END_OF_IMAGE = b"\xff\xd9"
 _TRANSFORMED = ("YBR_ICT", "YBR_RCT")
 #: What PS3.5 section 8.2.1 lets a colour frame of lossy JPEG be; only these are known to become RGB.
 _JPEG_COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422")
 #: Two bytes of an RLE segment stand for at most 128 (PS3.5 section G.3.2).
 _RLE_LARGEST_RATIO = 64
-
-
-@dataclass(frozen=True, slots=True)
-class PixelDescription:
-    """The Image Pixel attributes that decoding needs (PS3.3 section C.7.6.3)."""
-
-    rows: int
-    columns: int
-    samples: int
-    bits_allocated: int
-    bits_stored: int
-    high_bit: int
-    pixel_representation: int
-    photometric_interpretation: str
-    planar_configuration: int = 0
-
-    @property
-    def frame_bits(self) -> int:
-        """Bits of a native frame so described."""
-        return native.frame_bits(
-            self.rows, self.columns, self.samples, self.bits_allocated, self.photometric_interpretation
-        )
-
-
-_TAGS = ("00280010", "00280011", "00280002", "00280100", "00280101", "00280102", "00280103")
-
-
-def from_json(attributes: Json) -> PixelDescription:
-    """The pixel description of an instance's DICOM JSON. Raises CannotDecode when it lacks an attribute."""
-    photometric, planar = _first(attributes, "00280004"), _first(attributes, "00280006")
-    return _described([_first(attributes, tag) for tag in _TAGS], photometric, planar)
-
-
-def from_part10(part10: Part10) -> PixelDescription:
-    """The pixel description of an instance. Raises CannotDecode when it lacks an attribute."""
-    numbers: list[object] = [part10.number(int(tag, 16)) for tag in _TAGS]
-    return _described(numbers, part10.text(0x00280004), part10.number(0x00280006))
 
 
 def decoded(pixels: PixelDescription, transfer_syntax_uid: str) -> PixelDescription:
@@ -183,7 +148,9 @@ def _by_plugin(part: bytes, uid: str, pixels: PixelDescription) -> bytes:
         "correct_unused_bits": _extends_sign(part, pixels),
         "decoding_plugin": plugin,
     }
-    array, _ = get_decoder(codec).as_array(_encapsulated(part), index=0, raw=not lossy_jpeg, **options)
+    array, _ = get_decoder(codec).as_array(
+        _encapsulated(_ended(part, plugin)), index=0, raw=not lossy_jpeg, **options
+    )
     container = f"<{array.dtype.kind}{pixels.bits_allocated // 8}"
     return array.astype(container, copy=False).tobytes()
 
@@ -230,32 +197,13 @@ def _inflate(part: bytes, size: int) -> bytes:
     return inflated
 
 
+def _ended(part: bytes, plugin: str) -> bytes:
+    """A JPEG-LS stream with an end: CharLS looks for one far behind the bytes of a truncated stream."""
+    return part + _END_OF_IMAGE if plugin == "pyjpegls" else part
+
+
 def _encapsulated(part: bytes) -> bytes:
     """The frame as the one fragment of encapsulated pixel data, the form in which decoders take it."""
     padded = len(part) + len(part) % 2
     head = b"\xfe\xff\x00\xe0\0\0\0\0\xfe\xff\x00\xe0" + padded.to_bytes(4, "little")
     return b"".join((head, part, b"\0" * (padded - len(part))))
-
-
-def _first(attributes: Json, tag: str) -> object:
-    value = attributes.get(tag, {}).get("Value") or [None]
-    return value[0]
-
-
-def _described(numbers: list[object], photometric: object, planar: object) -> PixelDescription:
-    known = [number if isinstance(number, int) and number >= 0 else None for number in numbers]
-    rows, columns, samples, allocated, stored, high_bit, representation = known
-    if rows is None or columns is None or allocated is None:
-        raise CannotDecode("Rows, Columns or Bits Allocated is missing: the pixel data cannot be decoded.")
-    stored = stored or allocated
-    return PixelDescription(
-        rows,
-        columns,
-        samples or 1,
-        allocated,
-        stored,
-        stored - 1 if high_bit is None else high_bit,
-        representation or 0,
-        photometric if isinstance(photometric, str) else "",
-        planar if planar in (0, 1) and isinstance(planar, int) else 0,
-    )

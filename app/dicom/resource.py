@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A DICOMweb address. A part is None where the address stops above it (or, in a search, leaves it open)."""
+    """A DICOMweb address. A part is None where the address stops above it, or a search leaves it open."""
 
     study: str | None = None
     series: str | None = None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from app.dicom import frames, native, pixels, transfer_syntaxes, writer
+from app.dicom import frames, native, pixel_description, pixels, transfer_syntaxes, writer
 from app.dicom.dictionary import SIZES, standard_vr
 from app.dicom.elements import Element
 from app.dicom.fragments import EXTENDED_OFFSET_TABLE, EXTENDED_OFFSET_TABLE_LENGTHS
@@ -144,7 +144,7 @@ def _changed(source: _Source) -> Iterator[tuple[int, bytes]]:
     element = source.part10.get(PIXEL_DATA)
     if element is None or element.fragments is None:
         return
-    after = pixels.decoded(pixels.from_part10(source.part10), source.part10.transfer_syntax_uid)
+    after = pixels.decoded(pixel_description.from_part10(source.part10), source.part10.transfer_syntax_uid)
     photometric, planar = after.photometric_interpretation.encode("latin-1"), after.planar_configuration
     if photometric:
         yield _PHOTOMETRIC_INTERPRETATION, writer.element(_PHOTOMETRIC_INTERPRETATION, "CS", photometric)
@@ -161,7 +161,7 @@ def _decoded(source: _Source, element: Element) -> Iterator[bytes]:
     index = frames.index(part10)
     if index is None:
         raise CannotDecode(frames.explain(part10))
-    before, uid = pixels.from_part10(part10), part10.transfer_syntax_uid
+    before, uid = pixel_description.from_part10(part10), part10.transfer_syntax_uid
     bits = pixels.decoded(before, uid).frame_bits
     length = -(-bits * index.count // 8)
     if length + length % 2 > writer.LONGEST_VALUE:

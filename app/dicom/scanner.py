@@ -11,7 +11,7 @@ from app.errors import InvalidInstance
 #: A level of nesting is three of JSON, and JSON writers stop at about 250.
 MAX_DEPTH: Final = 64
 #: Elements, items and fragments of one instance: the most that is worth the memory.
-MAX_ELEMENTS: Final = 2_000_000
+MAX_ELEMENTS: Final = 1_000_000
 
 _ENCAPSULATING: Final = frozenset({"OB", "OW", "OD", "OF", "OL", "OV"})
 #: A longer UN value is taken at its word, not as an attribute whose writer did not know its VR.

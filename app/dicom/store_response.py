@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any
 
 from app.dicom.description import Json
 from app.dicom.resource import Resource
 
 _LONGEST_UID = 64
+_LONGEST_COMMENT = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ def _reference(outcome: Stored, base_url: str) -> Json:
     item["00081190"] = _element("UR", f"{base_url}/{outcome.resource.path}")
     if outcome.warning_reason is not None:
         item["00081196"] = _element("US", outcome.warning_reason)
-        item |= _sequence("00741048", [_comment(comment) for comment in outcome.comments])
+        item |= _sequence("00741048", [each for comment in outcome.comments for each in _comments(comment)])
     return item
 
 
@@ -71,14 +73,17 @@ def _failure(outcome: Failed) -> Json:
 def _reason(outcome: Failed) -> Json:
     reason = {"00081197": _element("US", outcome.failure_reason)}
     if outcome.comment:
-        reason |= _sequence("00741048", [_comment(outcome.comment, outcome.tag)])
+        reason |= _sequence("00741048", _comments(outcome.comment, outcome.tag))
     return reason
 
 
-def _comment(comment: str, tag: int | None = None) -> Json:
-    """An item of Failed Attributes Sequence: what is wrong, and with which attribute (PS3.3 Table 10-20)."""
-    item = {"00000902": _element("LO", comment)}
-    return item if tag is None else {**item, "00720026": _element("AT", f"{tag:08X}")}
+def _comments(comment: str, tag: int | None = None) -> list[Json]:
+    """Items of Failed Attributes Sequence: what is wrong, and with which attribute (PS3.3 Table 10-20).
+
+    Error Comment is an LO: a longer sentence goes on in the next item.
+    """
+    attribute = {} if tag is None else {"00720026": _element("AT", f"{tag:08X}")}
+    return [{"00000902": _element("LO", line)} | attribute for line in wrap(comment, _LONGEST_COMMENT)]
 
 
 def _sop(sop_class_uid: str | None, sop_instance_uid: str | None) -> Json:

@@ -14,11 +14,10 @@ from typing import Any, Self
 
 from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
 
-from app.dicom.description import Description, Json
-from app.errors import Forbidden, InvalidInstance, NotFound
+from app.errors import Forbidden, NotFound
 from app.index import columns
+from app.index.entry import Columns, Entry
 from app.index.scope import Scope, parameters, series_conditions, shape
-from app.index.stored_form import encode_bulkdata, encode_json
 from app.index.tables import (
     ACCESS_UNIT,
     COLLECTION,
@@ -32,7 +31,7 @@ from app.index.tables import (
 from app.models.types import now
 from app.viewer import OWNER, Viewer
 
-Columns = dict[str, Any]
+__all__ = ["Entry", "Outcome", "existing", "upsert"]
 
 
 class Outcome(StrEnum):
@@ -45,42 +44,6 @@ class Outcome(StrEnum):
     CONFLICT = "conflict"
     #: The collection holds the series under another study; nothing was changed.
     MISMATCH = "mismatch"
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One instance to put in: its address, its digest, its row, and the DICOM JSON for rows above it."""
-
-    study: str
-    series: str
-    instance: str
-    sha256: bytes
-    row: Columns
-    attributes: Json
-
-    @classmethod
-    def of(cls, description: Description, object_key: str, size: int, sha256: bytes, crc32: int) -> Self:
-        """The entry of an instance whose bytes are stored. Raises InvalidInstance where a UID is missing.
-
-        Encodes and compresses, so it is made before the transaction; it may be made in any thread.
-        """
-        address = description.resource
-        if not (address.study and address.series and address.instance):
-            raise InvalidInstance("The instance does not name its study, its series and itself.")
-        row = {
-            **columns.instance_columns(description.attributes),
-            "sop_instance_uid": address.instance,
-            "sop_class_uid": description.sop_class_uid,
-            "transfer_syntax_uid": description.transfer_syntax_uid,
-            "object_key": object_key,
-            "size": size,
-            "sha256": sha256,
-            "crc32": crc32,
-            "dicom_json": encode_json(description.attributes),
-            "bulkdata": encode_bulkdata(description.bulkdata),
-            "frame_index": description.frames.encode() if description.frames else None,
-        }
-        return cls(address.study, address.series, address.instance, sha256, row, description.attributes)
 
 
 def existing(

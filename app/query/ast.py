@@ -40,11 +40,15 @@ class Wildcard:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Dates or times from `low` to `high`, both included; "" leaves an end open (C.2.2.2.5)."""
+    """Dates or times from `low` to `high`, both included; "" leaves an end open (C.2.2.2.5).
+
+    `single` is one time of the precision given, which asks for no range and never joins one of dates.
+    """
 
     attribute: Attribute
     low: str
     high: str
+    single: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,11 @@ def combine(conditions: Sequence[Condition]) -> tuple[Condition, ...]:
 
     They stay two where a time has no day to belong to: `StudyDate=20200101-` with `StudyTime=-1200`.
     """
-    by_keyword = {found.attribute.keyword: found for found in conditions if isinstance(found, Range)}
+    by_keyword = {
+        found.attribute.keyword: found
+        for found in conditions
+        if isinstance(found, Range) and not found.single
+    }
     combined: list[Condition] = []
     replaced: set[str] = set()
     for date_keyword, time_keyword in MOMENTS:
@@ -116,7 +120,9 @@ def _day(attribute: Attribute, value: str) -> str:
 
 def _time(attribute: Attribute, value: str) -> Condition:
     """A time lasts as long as its precision leaves open: `1015` is 10:15:00 to 10:15:59.999999."""
-    low, high = _ends(attribute, value) if "-" in value else (value, value)
+    if "-" not in value:
+        return Range(attribute, _first_moment(attribute, value), _last_moment(attribute, value), single=True)
+    low, high = _ends(attribute, value)
     return Range(attribute, low and _first_moment(attribute, low), high and _last_moment(attribute, high))
 
 

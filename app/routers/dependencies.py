@@ -49,8 +49,19 @@ def public_url(request: Request, archive: Archive) -> str:
         return settings.public_url
     client = request.client.host if request.client else None
     headers = {name: ",".join(request.headers.getlist(name)) for name in request.headers}
-    host, root_path = request.headers.get("host", ""), request.scope.get("root_path", "")
+    root_path = request.scope.get("root_path", "")
+    host = _with_port(request) if settings.local_mode else request.headers.get("host", "")
     return base_url(request.scope["scheme"], host, root_path, client, headers, settings.trusted_proxies)
+
+
+def _with_port(request: Request) -> str:
+    """The Host header with the port that was connected to: dicomweb-client for Python leaves the port out.
+
+    Only where nothing can stand between us and the client, which would have a port of its own.
+    """
+    host, (_, port) = request.headers.get("host", ""), request.scope.get("server") or ("", None)
+    bare = host.rpartition("]")[2] if host.startswith("[") else host
+    return f"{host}:{port}" if port and ":" not in bare else host
 
 
 def get_ask(request: Request) -> Ask:

@@ -187,7 +187,7 @@ def _refusal(method: str, headers: Headers) -> tuple[int, str] | None:
             "Without sign-in this archive answers only to localhost, 127.0.0.1 and [::1]. "
             "To serve it under another name set READINGROOM_OWNER_TOKEN."
         )
-    if any(name == "forwarded" or name.startswith("x-forwarded-") for name in headers):
+    if any(name == b"forwarded" or name.startswith(b"x-forwarded-") for name, _ in headers.raw):
         return 400, (
             "Without sign-in this archive takes no forwarded requests. "
             "To serve it behind a proxy set READINGROOM_OWNER_TOKEN and READINGROOM_TRUSTED_PROXIES."

@@ -36,7 +36,7 @@ PARAMETERS: dict[str, Any] = {
             "name": "PatientID",
             "in": "query",
             "schema": {"type": "string"},
-            "description": "A searchable attribute, by keyword, tag or dotted path; `*` and `?` are wildcards",
+            "description": "Any searchable attribute, by keyword, tag or dotted path; takes wildcards",
             "example": "LIDC-*",
         },
         {

@@ -1,6 +1,7 @@
 """Sending what was decided: a plan's bytes, or DICOM JSON. Nothing here can still be refused."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 
 import orjson
 from anyio import to_thread
@@ -67,34 +68,34 @@ class PlanResponse(Response):
                 {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
             )
             if scope["method"] != "HEAD":
-                async for piece in self._watched(self._pieces()):
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+                await self._send_pieces(send)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             self._plan.close()
 
-    def _pieces(self) -> AsyncIterator[bytes]:
+    def _pieces(self) -> AsyncGenerator[bytes]:
         if self._plan.offer.multipart:
             return self._multipart()
         return self._plan.parts[0].content.stream(self._start, self._stop)
 
-    async def _multipart(self) -> AsyncIterator[bytes]:
+    async def _multipart(self) -> AsyncGenerator[bytes]:
         for place, part in enumerate(self._plan.parts):
             yield multipart_out.part_header(self._boundary, _outer(part), first=place == 0)
             async for piece in part.content.stream(0, part.content.size):
                 yield piece
         yield multipart_out.closing(self._boundary)
 
-    async def _watched(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """The pieces, for as long as someone listens: a server does not tell who sends in vain."""
+    async def _send_pieces(self, send: Send) -> None:
+        """Send for as long as someone listens: a server does not tell who sends in vain."""
         sent = 0
-        async for piece in pieces:
-            yield piece
-            sent += len(piece)
-            if sent > PATIENCE:
-                if await self._request.is_disconnected():
-                    return
-                sent = 0
+        async with aclosing(self._pieces()) as pieces:
+            async for piece in pieces:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+                sent += len(piece)
+                if sent > PATIENCE:
+                    sent = 0
+                    if await self._request.is_disconnected():
+                        return
 
 
 def _outer(part: Part) -> multipart_out.Part:
@@ -111,7 +112,7 @@ def dicom_json(
 
 
 async def json_batches(request: Request, batches: AsyncIterator[list[bytes]], etag: str) -> Response:
-    """A JSON array of ready objects, with its entity tag: all at once when it is one batch, else as it comes."""
+    """A JSON array of ready objects, with its entity tag: at once when it is one batch, else as it comes."""
     first = await anext(batches)
     second = await anext(batches, None)
     accept = request.headers.get("accept-encoding")

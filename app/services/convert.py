@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import aiofiles
 import orjson
 
 from app.archive import Archive
-from app.dicom import pixels
+from app.dicom import pixel_description
 from app.dicom.frames import FrameIndex
+from app.dicom.pixel_description import PixelDescription
 from app.errors import CannotDecode
 from app.index.locate import Located
 from app.services.plan import Scratch
@@ -38,7 +40,7 @@ class Conversion:
 
     async def frames(self, row: Located, index: FrameIndex, numbers: Sequence[int]) -> dict[int, Scratch]:
         """Frames of one instance as native little-endian pixels, by number. Raises CannotDecode."""
-        description = pixels.from_json(orjson.loads(row.json))
+        description = pixel_description.from_json(orjson.loads(row.json))
         distinct = sorted(set(numbers))
         made = await asyncio.gather(*(self._frame(row, index, number, description) for number in distinct))
         return dict(zip(distinct, made, strict=True))
@@ -53,17 +55,18 @@ class Conversion:
             if not tolerant:
                 raise
             return None
-        return Scratch(target, 0, target.stat().st_size)
+        return Scratch(target, target.stat().st_size)
 
     async def _frame(
-        self, row: Located, index: FrameIndex, number: int, description: pixels.PixelDescription
+        self, row: Located, index: FrameIndex, number: int, description: PixelDescription
     ) -> Scratch:
         store, target = self._archive.store, self._path(str(number))
         parts = [await store.read(row.object_key, *each) for each in index.ranges(number)]
         stored = index.assemble(number, parts)
         native = await self._archive.codecs.decode_frame(stored, row.transfer_syntax_uid, description)
-        await asyncio.to_thread(target.write_bytes, native)
-        return Scratch(target, 0, len(native))
+        async with aiofiles.open(target, "wb") as stream:
+            await stream.write(native)
+        return Scratch(target, len(native))
 
     def _path(self, name: str) -> Path:
         self._folder = self._folder or TemporaryDirectory(dir=self._archive.store.temp, prefix="convert-")

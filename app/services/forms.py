@@ -15,6 +15,13 @@ NATIVE = "native"
 #: The parts are of several transfer syntaxes, each named in its part's header.
 SEVERAL = ""
 
+#: Names by which clients ask for these types that were never registered, or are no longer.
+_ALIASES = {
+    "image/jls": ("image/x-jls",),
+    "image/dicom-rle": ("image/x-dicom-rle",),
+    "video/mpeg": ("video/mpeg2",),
+}
+
 #: What JSON resources offer; clients also ask for it by its plain name.
 JSON_OFFERS = (Offer("json", DICOM_JSON, default=True, aliases=("application/json",)),)
 
@@ -53,7 +60,7 @@ def frame_offers(uid: str, *, native: bool, single: bool) -> list[Offer]:
 
 
 def bulkdata_offers(document_type: str) -> list[Offer]:
-    """Forms of bulk data other than pixel data; `document_type` is that of an encapsulated document, or ""."""
+    """Forms of bulk data but pixel data; `document_type` is that of an encapsulated document, or empty."""
     types = [document_type] if document_type else []
     offers = [Offer(STORED, media_type, multipart=True) for media_type in (*types, OCTET_STREAM)]
     return offers + [_single(offer) for offer in offers]
@@ -69,7 +76,8 @@ def _native_offers(uid: str) -> Iterable[Offer]:
 def _code_stream_offers(syntax: TransferSyntax) -> Iterable[Offer]:
     yield Offer(STORED, OCTET_STREAM, True, syntax.uid, stored=True)
     if syntax.media_type != OCTET_STREAM:
-        yield Offer(STORED, syntax.media_type, True, syntax.uid, default=True, stored=True)
+        aliases = _ALIASES.get(syntax.media_type, ())
+        yield Offer(STORED, syntax.media_type, True, syntax.uid, True, True, aliases)
     if syntax.decodable:
         yield Offer(NATIVE, OCTET_STREAM, True, EXPLICIT_LITTLE_ENDIAN, default=True)
 

@@ -4,13 +4,12 @@ A plan is made of parts whose sizes are known; what a part's bytes are is its co
 plan can fail but the store or the disk themselves, and no database connection is held while its bytes flow.
 """
 
-import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from anyio import to_thread
+import aiofiles
 
 from app.dicom.frames import FrameIndex
 from app.storage.object_store import ObjectStore
@@ -25,7 +24,7 @@ class Content(Protocol):
     @property
     def size(self) -> int: ...
 
-    def stream(self, start: int, stop: int) -> AsyncIterator[bytes]:
+    def stream(self, start: int, stop: int) -> AsyncGenerator[bytes]:
         """The bytes from `start` up to `stop`, in pieces of some MiB at most."""
         ...
 
@@ -42,7 +41,7 @@ class Stored:
     def size(self) -> int:
         return sum(length for _, length in self.ranges)
 
-    async def stream(self, start: int, stop: int) -> AsyncIterator[bytes]:
+    async def stream(self, start: int, stop: int) -> AsyncGenerator[bytes]:
         for offset, length in self.ranges:
             first, last = max(start, 0), min(stop, length)
             if first < last:
@@ -64,7 +63,7 @@ class StoredFrame:
     def size(self) -> int:
         return self.index.size(self.number)
 
-    async def stream(self, start: int, stop: int) -> AsyncIterator[bytes]:
+    async def stream(self, start: int, stop: int) -> AsyncGenerator[bytes]:
         ranges = self.index.ranges(self.number)
         parts = [await self.store.read(self.key, offset, length) for offset, length in ranges]
         yield self.index.assemble(self.number, parts)[start:stop]
@@ -80,7 +79,7 @@ class Ready:
     def size(self) -> int:
         return len(self.data)
 
-    async def stream(self, start: int, stop: int) -> AsyncIterator[bytes]:
+    async def stream(self, start: int, stop: int) -> AsyncGenerator[bytes]:
         yield self.data[start:stop]
 
 
@@ -89,17 +88,13 @@ class Scratch:
     """Bytes of a file that was made for this plan alone."""
 
     path: Path
-    offset: int
     size: int
 
-    async def stream(self, start: int, stop: int) -> AsyncIterator[bytes]:
-        descriptor = os.open(self.path, os.O_RDONLY)
-        try:
+    async def stream(self, start: int, stop: int) -> AsyncGenerator[bytes]:
+        async with aiofiles.open(self.path, "rb") as stream:
+            await stream.seek(start)
             for position in range(start, stop, PIECE):
-                length = min(PIECE, stop - position)
-                yield await to_thread.run_sync(os.pread, descriptor, length, self.offset + position)
-        finally:
-            os.close(descriptor)
+                yield await stream.read(min(PIECE, stop - position))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 Each instance goes its own way (described, checked, stored durably) while the next one still arrives; one
 transaction for the whole request makes them visible. A bad instance is a result, not an error, and never
-sinks the others. Whatever happens, at most objects without a row are left behind, never a row without its object.
+sinks the others. Whatever happens, at most objects without a row are left, never a row without its object.
 """
 
 import asyncio
@@ -40,8 +40,8 @@ async def store(root: Root, study: str | None, arriving: AsyncGenerator[Arrival]
     """Store what arrives into the root's collection; one outcome for each instance, in order of arrival.
 
     `study` is the UID in the request's address, which every instance must then have. Each spool is finished;
-    it is discarded here. Raises Forbidden, StoreUnavailable, DatabaseUnavailable, and what `arriving` does: then
-    nothing was stored.
+    it is discarded here. Raises Forbidden, StoreUnavailable, DatabaseUnavailable, and what `arriving` does:
+    then nothing was stored.
     """
     intake = _Intake(root, await _collection(root), study)
     try:

@@ -10,10 +10,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import aiofiles
 import orjson
 from anyio import to_thread
 
-from app.dicom import build, validation
+from app.dicom import build, part10, validation
 from app.dicom.build import BulkPart
 from app.dicom.description import Json
 from app.dicom.store_response import Failed
@@ -42,14 +43,14 @@ async def one(spools: Spools, body: Body) -> AsyncGenerator[Arrival]:
     except BaseException:
         await spool.discard()
         raise
-    yield spool
+    yield await _whole(spools, spool)
 
 
 async def several(spools: Spools, boundary: str | None, body: Body) -> AsyncGenerator[Arrival]:
     """A multipart body whose parts are instances. Raises MalformedMultipart."""
     async with aclosing(_parts(spools, boundary, body)) as parts:
         async for _, spool in parts:
-            yield spool
+            yield await _whole(spools, spool)
 
 
 async def described(spools: Spools, boundary: str | None, body: Body) -> AsyncGenerator[Arrival]:
@@ -95,6 +96,25 @@ async def _parts(spools: Spools, boundary: str | None, body: Body) -> AsyncGener
             await spool.discard()
 
 
+async def _whole(spools: Spools, spool: Spool) -> Spool:
+    """The instance, with an empty preamble where it was sent without one, as some libraries do."""
+    view = spool.view()
+    missing = part10.missing_preamble(view)
+    if not missing:
+        return spool
+    async with spool:
+        whole = spools.open()
+        try:
+            await whole.write(missing)
+            for start in range(0, len(view), _PIECE):
+                await whole.write(view[start : start + _PIECE])
+            await whole.finish()
+        except BaseException:
+            await whole.discard()
+            raise
+    return whole
+
+
 def _type(headers: Headers) -> media_types.MediaType:
     return media_types.parse(headers.get("content-type", "application/octet-stream"))
 
@@ -130,8 +150,8 @@ async def _built(spools: Spools, dataset: Json, bulkdata: dict[str, list[BulkPar
 
 
 async def _read(path: Path) -> Body:
-    with path.open("rb") as stream:
-        while piece := await to_thread.run_sync(stream.read, _PIECE):
+    async with aiofiles.open(path, "rb") as stream:
+        while piece := await stream.read(_PIECE):
             yield piece
 
 

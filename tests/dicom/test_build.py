@@ -1,4 +1,4 @@
-"""Instances built from DICOM JSON and bulk data: the round trip of real ones, and errors that name their tag."""
+"""Instances built from DICOM JSON and bulk data: real ones come back, errors name their tag."""
 
 import base64
 import subprocess
@@ -34,13 +34,22 @@ def json_of(dataset: Dataset, bulk: dict[str, list[BulkPart]]) -> dict[str, Any]
         return dict(dataset.to_json_dict(bulk_data_threshold=100, bulk_data_element_handler=keep))
 
 
-def comparable(value: Any) -> Any:
-    """JSON as it is after UTF-8: without the character set, and with numbers as numbers."""
+def even(data: bytes) -> bytes:
+    return data + b"\0" * (len(data) % 2)
+
+
+def comparable(value: Any, bulk: dict[str, list[BulkPart]]) -> Any:
+    """JSON by what it means: bytes for binary values; no character set, group length or trailing padding."""
+    if isinstance(value, dict) and "InlineBinary" in value:
+        return {"vr": value["vr"], "bytes": even(base64.b64decode(value["InlineBinary"]))}
+    if isinstance(value, dict) and "BulkDataURI" in value:
+        return {"vr": value["vr"], "bytes": even(b"".join(bulk[value["BulkDataURI"]][0].chunks()))}
     if isinstance(value, dict):
-        kept = {key: comparable(item) for key, item in value.items() if key not in ("00080005", "7FE00010")}
-        return {key: item for key, item in kept.items() if key != "Value" or item != []}
+        kept = {key: item for key, item in value.items() if key not in ("00080005", "7FE00010")}
+        said = {key: comparable(item, bulk) for key, item in kept.items() if not key.endswith("0000")}
+        return {key: item for key, item in said.items() if key != "Value" or item != []}
     if isinstance(value, list):
-        return [comparable(item) for item in value]
+        return [comparable(item, bulk) for item in value]
     return value.rstrip(" \0") if isinstance(value, str) else value
 
 
@@ -76,9 +85,9 @@ def test_real_instances_come_back(path: Path, tmp_path: Path) -> None:
             bulk["pixels"] = [BulkPart(part, syntax.media_type, uid) for part in parts]
         instance(said, bulk.__getitem__, tmp_path / "built")
         built = dcmread(tmp_path / "built")
-        again = json_of(built, {})
-    strip = {"BulkDataURI": "", "InlineBinary": ""}
-    assert without(comparable(again), strip) == without(comparable(said), strip)
+        bulk_again: dict[str, list[BulkPart]] = {}
+        again = json_of(built, bulk_again)
+    assert comparable(again, bulk_again) == comparable(said, bulk)
     again_index = frames.index(part10.read((tmp_path / "built").read_bytes()))
     if index is None or again_index is None:
         assert again_index is index is None
@@ -88,13 +97,6 @@ def test_real_instances_come_back(path: Path, tmp_path: Path) -> None:
     for n, part in enumerate(parts, 1):
         found = again_index.assemble(n, [data[o : o + size] for o, size in again_index.ranges(n)])
         assert found in (part, part + b"\0")
-
-
-def without(value: Any, keys: dict[str, str]) -> Any:
-    """Binary values are compared by being there; their bytes are compared where they are small, below."""
-    if isinstance(value, dict):
-        return {key: without(item, keys) for key, item in value.items() if key not in keys}
-    return [without(item, keys) for item in value] if isinstance(value, list) else value
 
 
 def built(said: dict[str, Any], folder: Path, *parts: BulkPart, uid: str | None = None) -> Dataset:
@@ -190,7 +192,7 @@ for _ in range(100):
     ],
 )
 def test_errors_name_their_attribute(key: str, attribute: Any, tmp_path: Path) -> None:
-    with pytest.raises(InvalidInstance, match=key):
+    with pytest.raises(InvalidInstance, match=f"(?i){key}"):
         built({key[:8] if "/" in key else key: attribute}, tmp_path, BulkPart(b"x"))
     assert not (tmp_path / "built").exists()
 

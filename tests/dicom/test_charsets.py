@@ -117,6 +117,10 @@ def test_both_halves_are_in_use_at_once():
     assert decode("ISO 2022 IR 13\\ISO 2022 IR 87", b"\x1b$B;3\xd4ED") == "山ﾔ田"
 
 
+def test_padding_is_a_space_in_double_byte_sets_too():
+    assert decode("ISO 2022 IR 13\\ISO 2022 IR 87", b"\x1b$B;3\x1b)I\xcf ") == "山ﾏ "
+
+
 def test_control_characters_end_a_double_byte_set():
     assert decode("\\ISO 2022 IR 87", b"\x1b$B;3\r\nab") == "山\r\nab"
 
@@ -139,7 +143,7 @@ def test_undeclared_text_is_utf8_or_latin(term, value, text):
         ("ISO_IR 192", b"a\xff"),
         ("GB18030", b"a\xff"),
         ("ISO_IR 126", b"a\xff"),
-        ("\\ISO 2022 IR 87", b"a\x1b$B\x7f\x7f"),
+        ("\\ISO 2022 IR 87", b"a\x1b$B\x7e\x7e"),
         ("\\ISO 2022 IR 87", b"a\x1b$B;"),
         ("\\ISO 2022 IR 149", b"a\x1b$)C\xff"),
     ],

@@ -34,7 +34,8 @@ LETTERS = {
     "GBK": "A王 东",
     ("", "ISO 2022 IR 87"): "A山 太郎",
     ("", "ISO 2022 IR 149"): "A洪 홍",
-    ("ISO 2022 IR 13", "ISO 2022 IR 87"): "ﾔﾏ山",
+    # Not both halves in one value: pydicom's writer does not take a double-byte set back before ESC )I.
+    ("ISO 2022 IR 13", "ISO 2022 IR 87"): "ﾔﾏｱ",
 }
 EXTENDED = {letters for charset, letters in LETTERS.items() if isinstance(charset, tuple)}
 BINARY = st.one_of(st.binary(max_size=40), st.binary(min_size=1020, max_size=1100)).map(
@@ -148,7 +149,7 @@ def written(dataset: Dataset) -> bytes:
     return buffer.getvalue()
 
 
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=300)
 @given(st.data())
 def test_equals_pydicoms_json_for_any_data_set(data):
     with warnings.catch_warnings():

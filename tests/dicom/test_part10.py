@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.dicom import json_model, scanner
-from app.dicom.part10 import Element, read
+from app.dicom.part10 import Element, missing_preamble, read
 from app.dicom.scanner import MAX_DEPTH
 from app.errors import InvalidInstance
 from tests.corpus import files
@@ -145,6 +145,19 @@ def test_accepts_meta_information_without_a_preamble(start):
     assert found.warnings == ("The preamble is missing.",)
 
 
+@pytest.mark.parametrize("start", [b"", b"DICM", b"\0" * 128 + b"DICM"])
+def test_completes_a_missing_preamble(start):
+    data = start + meta() + NAME
+    assert missing_preamble(data) + data == part10(NAME)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\2\0", NAME, b"\2\0" * 100, element(0x00020001, "OB", b"\0\1") + NAME]
+)
+def test_adds_no_preamble_to_what_is_no_instance(data):
+    assert missing_preamble(data) == b""
+
+
 def test_reads_meta_information_in_implicit_vr():
     data = (
         b"\0" * 128
@@ -215,7 +228,7 @@ def test_refuses_to_inflate_beyond_the_limit():
 
 
 def test_refuses_to_inflate_out_of_proportion():
-    bomb = _deflated(element(0x00420011, "OB", bytes(200 << 20)))
+    bomb = _deflated(element(0x00420011, "OB", bytes(96 << 20)))
     with pytest.raises(InvalidInstance, match="larger than"):
         read(bomb)
 

@@ -10,7 +10,7 @@ from sqlalchemy import insert, update
 
 from app.dicom.resource import Resource
 from app.index import locate
-from app.index.locate import Located, instance, instances
+from app.index.locate import Located, descriptions, instance, instances
 from app.index.scope import ARCHIVE, Scope
 from app.index.tables import ACCESS_UNIT, SERIES
 from app.index.writer import Outcome, upsert
@@ -243,3 +243,13 @@ async def test_statements_are_kept(database, stored):
         await database.lookup(lambda c, v=viewer: instance(c, ARCHIVE, v, HERE))
         await database.lookup(lambda c, v=viewer, u=unit: instance(c, Scope(u), v, HERE))
     assert locate._instance.cache_info().currsize == 2
+
+
+async def test_descriptions_of_what_was_located(database, stored):
+    def look(connection):
+        found = instances(connection, ARCHIVE, OWNER, Resource("1.1"))
+        return found, descriptions(connection, [each.row for each in found]), descriptions(connection, [])
+
+    [found], described, nothing = await database.lookup(look)
+    assert orjson.loads(described[found.row]) == stored.attributes
+    assert nothing == {}

@@ -367,3 +367,81 @@ async def test_both_request_keys_match_one_item(database: Database) -> None:
     )
     assert len((await _pages(database, Asked(SERIES, (None, None), {step: "S1", procedure: "R1"})))[0]) == 1
     assert (await _pages(database, Asked(SERIES, (None, None), {step: "S1", procedure: "R2"})))[0] == []
+
+
+def _each_value(keyword: str, values: tuple[str, ...]) -> list[SeriesRow]:
+    return [
+        SeriesRow(
+            1,
+            1,
+            True,
+            {"StudyInstanceUID": f"1.{place}", keyword: value},
+            {"SeriesInstanceUID": f"2.{place}"},
+        )
+        for place, value in enumerate(values)
+    ]
+
+
+def _all_wild(values: tuple[str, ...]) -> list[str]:
+    """Each value, and each with any one character or ending replaced by a wildcard."""
+    cuts = [(value, place) for value in values for place in range(len(value) + 1)]
+    ends = [value[:place] + wild for value, place in cuts for wild in ("*", "^*", "?")]
+    middles = [value[:place] + wild + value[place + 1 :] for value, place in cuts for wild in ("*", "?")]
+    return list(dict.fromkeys([*values, *ends, *middles]))
+
+
+async def test_every_value_against_every_pattern(database: Database) -> None:
+    for keyword, values in (("PatientID", TEXTS), ("PatientName", NAMES[:8])):
+        archive = _each_value(keyword, values)
+        await _stored(database, *archive)
+        for pattern in _all_wild(values):
+            asked = Asked(STUDY, (None, None), {keyword: pattern})
+            assert _addresses((await _pages(database, asked))[0], STUDY) == oracle.answer(archive, asked), (
+                pattern
+            )
+
+
+async def test_every_moment_against_every_range(database: Database) -> None:
+    dates, times = ("20200101", "20200102", "20200103", ""), ("0900", "101530.5", "2359", "")
+    moments = [(date, time) for date in dates for time in times]
+    archive = [
+        SeriesRow(
+            1,
+            1,
+            True,
+            {"StudyInstanceUID": f"1.{place}", "StudyDate": date, "StudyTime": time},
+            {"SeriesInstanceUID": f"2.{place}"},
+        )
+        for place, (date, time) in enumerate(moments)
+    ]
+    await _stored(database, *archive)
+    days = ("", "20200101", "20200101-20200103", "20200102-", "-20200102", "20200103-20200101")
+    for date in days:
+        for time in ("", "10", "0900-1015", "1015-", "-101529", "1016-09"):
+            asked = Asked(STUDY, (None, None), {"StudyDate": date, "StudyTime": time})
+            found = _addresses((await _pages(database, asked))[0], STUDY)
+            assert found == oracle.answer(archive, asked), (date, time)
+
+
+async def test_series_without_a_number_come_last(database: Database) -> None:
+    numbers = (None, 2, -1, 10, None)
+    archive = [
+        SeriesRow(
+            1, 1, True, {"StudyInstanceUID": "1"}, {"SeriesInstanceUID": f"1.{place}", "SeriesNumber": number}
+        )
+        for place, number in enumerate(numbers)
+    ]
+    await _stored(database, *archive)
+    results, _ = await _pages(database, Asked(SERIES, ("1", None)))
+    assert [uid for _, uid in _addresses(results, SERIES)] == ["1.2", "1.1", "1.3", "1.0", "1.4"]
+
+
+async def test_a_study_in_two_collections_is_one_with_the_series_of_both(database: Database) -> None:
+    first = SeriesRow(1, 1, True, {"StudyInstanceUID": "1", "PatientID": "A"}, {"SeriesInstanceUID": "1.1"})
+    second = SeriesRow(2, 3, True, {"StudyInstanceUID": "1", "PatientID": "B"}, {"SeriesInstanceUID": "1.2"})
+    await _stored(database, first, second)
+    (study,), _ = await _pages(database, Asked(STUDY, (None, None)))
+    assert (study["00100020"]["Value"], study["00201206"]["Value"]) == (["A"], [2])
+    assert (await _pages(database, Asked(STUDY, (None, None), {"PatientID": "B"})))[0] == []
+    (study,), _ = await _pages(database, Asked(STUDY, (None, None), {"PatientID": "B"}, units=frozenset({3})))
+    assert study["00201206"]["Value"] == [1]

@@ -244,7 +244,7 @@ ENTRIES = st.builds(
 WRITERS = st.lists(st.lists(st.lists(ENTRIES, max_size=6), max_size=4), min_size=1, max_size=4)
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
 @given(writers=WRITERS)
 async def test_concurrent_writers_are_as_good_as_one(database, database_url, writers):
     """Each writer has connections of its own; whatever the order of their batches, a dictionary agrees."""

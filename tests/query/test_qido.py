@@ -181,8 +181,8 @@ def test_dates() -> None:
 def test_times_last_as_long_as_their_precision_leaves_open() -> None:
     time = _attribute("StudyTime")
     assert _condition("StudyTime=1015-1016") == Range(time, "101500.000000", "101660.999999")
-    assert _condition("StudyTime=10") == Range(time, "100000.000000", "105960.999999")
-    assert _condition("StudyTime=10:15:30.25") == Range(time, "101530.250000", "101530.259999")
+    assert _condition("StudyTime=10") == Range(time, "100000.000000", "105960.999999", single=True)
+    assert _condition("StudyTime=10:15:30.25") == Range(time, "101530.250000", "101530.259999", single=True)
     assert _condition("StudyTime=-10") == Range(time, "", "105960.999999")
     assert _condition("StudyTime=101530.1234567-") == Range(time, "101530.123456", "")
 
@@ -212,7 +212,11 @@ def test_ranges_of_date_and_time_are_one() -> None:
     low, high = ("20200101", "100000.000000"), ("20200103", "113060.999999")
     assert _condition("StudyTime=10-1130&StudyDate=20200101-20200103") == DateTimeRange(date, time, low, high)
     assert _condition("StudyTime=10-&StudyDate=20200101-") == DateTimeRange(date, time, low, ("", ""))
-    for apart in ("StudyTime=-10&StudyDate=20200101-", "StudyTime=10-11&StudyDate=20200101"):
+    for apart in (
+        "StudyTime=-10&StudyDate=20200101-",
+        "StudyTime=10-11&StudyDate=20200101",
+        "StudyTime=10&StudyDate=20200101-",
+    ):
         assert len(_parse(apart).conditions) == 2
 
 

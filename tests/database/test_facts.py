@@ -1,132 +1,16 @@
-"""Reads, scans and transactions on both engines, and what becomes of them when the database fails."""
+"""What becomes of work when the database is busy, cut off, full or not there."""
 
 import asyncio
 import sqlite3
-import threading
-from pathlib import Path
 
 import asyncpg
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from app.database import Database, engines, facts
-from app.errors import DatabaseUnavailable, Misconfigured
+from app.errors import DatabaseUnavailable
+from tests.database.titles import TITLE, rename, title
 from tests.postgres import cluster
-
-TITLE = text("SELECT title FROM collection")
-RENAME = text("UPDATE collection SET title = :title")
-
-
-def rename(title):
-    return lambda connection: connection.execute(RENAME, {"title": title})
-
-
-async def title(database: Database) -> str:
-    return await database.lookup(lambda connection: connection.scalar(TITLE))
-
-
-async def test_ping(database, statements):
-    with statements() as seen:
-        await database.ping()
-    assert len(seen) == 1
-
-
-async def test_what_is_written_is_seen_at_once(database):
-    await database.write(rename("Mail"))
-    assert await title(database) == "Mail"
-    assert await database.scan(lambda connection: connection.scalar(TITLE)) == "Mail"
-
-
-async def test_work_that_fails_writes_nothing(database):
-    def work(connection):
-        rename("Mail")(connection)
-        raise KeyError("ours")
-
-    with pytest.raises(KeyError):
-        await database.write(work)
-    assert await title(database) == "Inbox"
-    await database.write(rename("Post"))
-    assert await title(database) == "Post"
-
-
-async def test_a_wrong_statement_is_no_fact(database):
-    for run in (database.lookup, database.scan, database.write):
-        with pytest.raises(DBAPIError):
-            await run(lambda connection: connection.execute(text("SELECT nothing FROM nowhere")))
-    with pytest.raises(IntegrityError):
-        await database.write(lambda c: c.execute(text("INSERT INTO access_unit (collection_id) VALUES (99)")))
-    assert await title(database) == "Inbox"
-
-
-async def test_errors_hold_no_values(database):
-    with pytest.raises(DBAPIError) as caught:
-        await database.write(
-            lambda c: c.execute(text("UPDATE collection SET nothing = :name"), {"name": "Doe^Jane"})
-        )
-    assert "Doe" not in str(caught.value)
-
-
-async def test_many_at_once(database):
-    """More work than connections: all of it is done, in transactions one after another."""
-
-    def grow(connection):
-        connection.execute(text("UPDATE collection SET latest_version = latest_version + 1"))
-
-    async def read() -> int:
-        return await database.scan(lambda c: c.scalar(text("SELECT latest_version FROM collection")))
-
-    await asyncio.gather(*(database.write(grow) for _ in range(50)), *(read() for _ in range(50)))
-    assert await read() == 50
-
-
-async def test_a_write_outlives_the_one_who_waits_for_it(sqlite_url):
-    """A transaction that has begun in its thread ends as it would have; the database works on."""
-    database = await Database.open(sqlite_url)
-    begun, go = threading.Event(), threading.Event()
-
-    def slow(connection):
-        begun.set()
-        go.wait(10)
-        rename("Mail")(connection)
-
-    waiting = asyncio.create_task(database.write(slow))
-    await asyncio.to_thread(begun.wait, 10)
-    waiting.cancel()
-    go.set()
-    with pytest.raises(asyncio.CancelledError):
-        await waiting
-    await database.write(
-        lambda connection: connection.execute(text("UPDATE collection SET latest_version = 7"))
-    )
-    assert await title(database) == "Mail"
-    await database.close()
-
-
-async def test_sqlite_is_durable_and_strict(sqlite_url):
-    database = await Database.open(sqlite_url)
-
-    def pragmas(connection):
-        names = ("journal_mode", "synchronous", "foreign_keys", "query_only")
-        return [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in names]
-
-    assert await database.write(pragmas) == ["wal", 2, 1, 0]
-    assert await database.lookup(pragmas) == ["wal", 2, 1, 1]
-    assert await database.scan(pragmas) == ["wal", 2, 1, 1]
-    like = text("SELECT 'a' LIKE 'A'")
-    assert [
-        await run(lambda c: c.scalar(like)) for run in (database.lookup, database.scan, database.write)
-    ] == [0] * 3
-    await database.close()
-
-
-async def test_sqlite_readers_cannot_write(sqlite_url):
-    database = await Database.open(sqlite_url)
-    for run in (database.lookup, database.scan):
-        with pytest.raises(DatabaseUnavailable):
-            await run(rename("Mail"))
-    assert await title(database) == "Inbox"
-    await database.close()
 
 
 @pytest.fixture
@@ -304,54 +188,3 @@ def test_postgres_stopped_and_started(tmp_path):
             with cluster({"port": str(port)}):
                 runner.run(database.ping())
                 runner.run(database.close())
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "",
-        "sqlite://",
-        "sqlite:///:memory:",
-        "sqlite:///x.db?mode=ro",
-        "mysql://user:secret@host/name",
-        "postgresql://user:secret@host/name?unknown=1",
-        "postgresql+psycopg://user:secret@host/name",
-        "user:secret@host",
-        "http://[",
-        "postgresql://user:secret@host:port/name",
-    ],
-)
-async def test_wrong_urls(url):
-    with pytest.raises(Misconfigured) as caught:
-        await Database.open(url)
-    assert "sqlite:///PATH" in caught.value.detail
-    assert "secret" not in caught.value.detail
-
-
-def test_urls():
-    assert engines.parse("sqlite:///a/b.db").render_as_string() == "sqlite+pysqlite:///a/b.db"
-    parsed = engines.parse("postgres://u:p@h:1/n?sslmode=require&host=/run/postgresql")
-    assert parsed.drivername == "postgresql+asyncpg"
-    assert dict(parsed.query) == {"ssl": "require", "host": "/run/postgresql"}
-
-
-async def test_statements_are_recorded(database, statements):
-    with statements() as seen:
-        await database.write(rename("Mail"))
-    assert [each for each in seen if "BEGIN" not in each] == [seen[-1]]
-    assert seen[-1].startswith("UPDATE collection")
-    await database.ping()
-    assert "SELECT 1" not in seen
-
-
-@pytest.mark.parametrize("turn", range(3))
-async def test_each_test_has_a_clean_database(database, turn):
-    """Rows and keys begin anew each time, on either engine."""
-    made = text("INSERT INTO access_unit (collection_id) VALUES (1) RETURNING id")
-    assert await database.write(lambda connection: connection.scalar(made)) == 2
-    assert await title(database) == "Inbox"
-    await database.write(rename("Mail"))
-
-
-def test_each_database_is_its_own(sqlite_url, tmp_path):
-    assert Path(sqlite_url.removeprefix("sqlite:///")).parent == tmp_path

@@ -18,7 +18,7 @@ from app.errors import DatabaseUnavailable, Misconfigured
 from app.models import Study
 from tests.processes import together
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 METADATA = Study.metadata
 MIGRATE = (
     "import asyncio, sys; from app.database import migrate, revisions; asyncio.run(migrate(sys.argv[1]))"

@@ -1,0 +1,111 @@
+"""Reads, scans and transactions on both engines."""
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from app.database import Database
+from tests.database.titles import TITLE, rename, title
+
+
+async def test_ping(database, statements):
+    with statements() as seen:
+        await database.ping()
+    assert len(seen) == 1
+
+
+async def test_what_is_written_is_seen_at_once(database):
+    await database.write(rename("Mail"))
+    assert await title(database) == "Mail"
+    assert await database.scan(lambda connection: connection.scalar(TITLE)) == "Mail"
+
+
+async def test_work_that_fails_writes_nothing(database):
+    def work(connection):
+        rename("Mail")(connection)
+        raise KeyError("ours")
+
+    with pytest.raises(KeyError):
+        await database.write(work)
+    assert await title(database) == "Inbox"
+    await database.write(rename("Post"))
+    assert await title(database) == "Post"
+
+
+async def test_a_wrong_statement_is_no_fact(database):
+    for run in (database.lookup, database.scan, database.write):
+        with pytest.raises(DBAPIError):
+            await run(lambda connection: connection.execute(text("SELECT nothing FROM nowhere")))
+    with pytest.raises(IntegrityError):
+        await database.write(lambda c: c.execute(text("INSERT INTO access_unit (collection_id) VALUES (99)")))
+    assert await title(database) == "Inbox"
+
+
+async def test_errors_hold_no_values(database):
+    with pytest.raises(DBAPIError) as caught:
+        await database.write(
+            lambda c: c.execute(text("UPDATE collection SET nothing = :name"), {"name": "Doe^Jane"})
+        )
+    assert "Doe" not in str(caught.value)
+
+
+async def test_many_at_once(database):
+    """More work than connections: all of it is done, in transactions one after another."""
+
+    def grow(connection):
+        connection.execute(text("UPDATE collection SET latest_version = latest_version + 1"))
+
+    async def read() -> int:
+        return await database.scan(lambda c: c.scalar(text("SELECT latest_version FROM collection")))
+
+    await asyncio.gather(*(database.write(grow) for _ in range(50)), *(read() for _ in range(50)))
+    assert await read() == 50
+
+
+async def test_a_write_outlives_the_one_who_waits_for_it(sqlite_url):
+    """A transaction that has begun in its thread ends as it would have; the database works on."""
+    database = await Database.open(sqlite_url)
+    begun, go = threading.Event(), threading.Event()
+
+    def slow(connection):
+        begun.set()
+        go.wait(10)
+        rename("Mail")(connection)
+
+    waiting = asyncio.create_task(database.write(slow))
+    await asyncio.to_thread(begun.wait, 10)
+    waiting.cancel()
+    go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    await database.write(
+        lambda connection: connection.execute(text("UPDATE collection SET latest_version = 7"))
+    )
+    assert await title(database) == "Mail"
+    await database.close()
+
+
+async def test_statements_are_recorded(database, statements):
+    with statements() as seen:
+        await database.write(rename("Mail"))
+    assert [each for each in seen if "BEGIN" not in each] == [seen[-1]]
+    assert seen[-1].startswith("UPDATE collection")
+    await database.ping()
+    assert "SELECT 1" not in seen
+
+
+@pytest.mark.parametrize("turn", range(3))
+async def test_each_test_has_a_clean_database(database, turn):
+    """Rows and keys begin anew each time, on either engine."""
+    made = text("INSERT INTO access_unit (collection_id) VALUES (1) RETURNING id")
+    assert await database.write(lambda connection: connection.scalar(made)) == 2
+    assert await title(database) == "Inbox"
+    await database.write(rename("Mail"))
+
+
+def test_each_database_is_its_own(sqlite_url, tmp_path):
+    assert Path(sqlite_url.removeprefix("sqlite:///")).parent == tmp_path
