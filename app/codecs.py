@@ -1,7 +1,7 @@
 """Decoding in a few processes of its own.
 
-Native codecs meet bytes that strangers sent. A crash, a hang or a bomb there costs the one request that asked for it
-a `CannotDecode` and nothing else: each process has an address-space limit and each call a time limit.
+Native codecs meet bytes that strangers sent. A crash, a hang or a bomb there costs the one request that asked
+for it a `CannotDecode` and nothing else: each process has an address-space limit, each call a time limit.
 """
 
 import resource
@@ -22,7 +22,7 @@ DAMAGED = "The pixel data cannot be decoded: ask for it as stored, with transfer
 
 
 class Codecs:
-    """A small pool of decoding processes: at most `processes` at once, `memory` bytes of address space each."""
+    """A small pool of decoding processes: at most `processes`, with `memory` bytes of address space each."""
 
     def __init__(self, processes: int, seconds: float, memory: int) -> None:
         self._processes = processes

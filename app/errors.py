@@ -5,7 +5,7 @@ and never repeats a patient's values.
 """
 
 
-class Fact(Exception):
+class Fact(Exception):  # noqa: N818 (it states a fact)
     """Anything this project raises on purpose."""
 
     def __init__(self, detail: str = "") -> None:

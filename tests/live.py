@@ -50,17 +50,16 @@ class Process:
         self._environment = {**os.environ, **environment}
         self._command = [sys.executable, "-m", "app", "serve", "--data", str(data), "--port", str(self.port)]
         self._command += ["--database", database] if database else []
+        self._log = data.with_name(f"{data.name}.log")
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, seconds: float = 60) -> None:
         """Start, and wait until it answers."""
-        self.process = subprocess.Popen(
-            self._command,
-            env=self._environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
+        # A file, not a pipe: nobody would empty it, and the server would wait for that.
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self._command, env=self._environment, stdout=log, stderr=log, start_new_session=True
+            )
         wait_until(self._answers, seconds)
 
     @property
@@ -73,19 +72,16 @@ class Process:
         assert self.process
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
-        self.process.stderr.close()  # type: ignore[union-attr]
 
     def stop(self) -> int:
         """End it as an operator does; gives the exit code."""
         assert self.process
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(60)
-        self.process.stderr.close()  # type: ignore[union-attr]
-        return code
+        return self.process.wait(60)
 
     def _answers(self) -> bool:
         assert self.process
-        assert self.process.poll() is None, self.process.stderr.read().decode()  # type: ignore[union-attr]
+        assert self.process.poll() is None, self._log.read_text()
         try:
             return httpx.get(f"{self.url}/readyz").status_code == 200
         except httpx.TransportError:

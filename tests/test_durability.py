@@ -63,9 +63,7 @@ class _Load(threading.Thread):
         dataset = ct(PixelData=os.urandom(96))
         sent = part10(dataset)
         try:
-            answer = client.post(
-                STUDIES, content=multipart([sent]), headers={"content-type": content_type()}
-            )
+            answer = client.post(STUDIES, content=multipart([sent]), headers={"content-type": content_type()})
         except httpx.TransportError:
             return False
         assert answer.status_code == 200, answer.text
@@ -136,7 +134,7 @@ async def test_the_answer_comes_after_fsync_name_and_commit(
     assert answer.status_code == 200
     essential = [step for step in steps if step != "fsync directory"]
     assert essential == ["fsync", "name", "commit", "answer"]
-    # The new name is durable before the row that points at it: the last directory is synced before the commit.
+    # The new name is durable before the row that points at it is committed.
     assert "fsync directory" in steps[steps.index("name") : steps.index("commit")]
     assert "fsync directory" not in steps[steps.index("commit") :]
 

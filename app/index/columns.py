@@ -75,6 +75,11 @@ def request_attributes(attributes: Json) -> list[Columns]:
     return [row for row in rows if any(row.values())]
 
 
+def above_instances(attributes: Json) -> Json:
+    """The attributes of an instance that its study and series rows take; a request may hold thousands."""
+    return {key: value for key, value in attributes.items() if key in _ABOVE}
+
+
 def study_attributes(attributes: Json) -> bytes:
     """What a study row keeps to be returned: a JSON object, plain (it is read whole for each answer)."""
     return orjson.dumps(kept(attributes, STUDY_ATTRIBUTES))
@@ -97,6 +102,16 @@ _OWN: dict[Level, tuple[Attribute, ...]] = {
     )
     for level in Level
 }
+
+
+_ABOVE = frozenset(
+    {
+        _REQUEST,
+        *STUDY_ATTRIBUTES,
+        *SERIES_ATTRIBUTES,
+        *(attribute.key for level in (Level.STUDY, Level.SERIES) for attribute in _OWN[level]),
+    }
+)
 
 
 def _columns(level: Level, attributes: Json) -> Columns:

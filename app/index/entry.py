@@ -13,7 +13,7 @@ Columns = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One instance to put in: its address, its digest, its row, and the DICOM JSON for rows above it."""
+    """One instance to put in: its address, its digest, its row, and what the rows above it may take."""
 
     study: str
     series: str
@@ -44,4 +44,5 @@ class Entry:
             "bulkdata": encode_bulkdata(description.bulkdata),
             "frame_index": description.frames.encode() if description.frames else None,
         }
-        return cls(address.study, address.series, address.instance, sha256, row, description.attributes)
+        above = columns.above_instances(description.attributes)
+        return cls(address.study, address.series, address.instance, sha256, row, above)

@@ -64,8 +64,8 @@ class Study(Revision, table=True):
     __table_args__ = (
         Index(
             "study_live",
-            "collection_id",
             "study_instance_uid",
+            "collection_id",
             unique=True,
             sqlite_where=text(LIVE),
             postgresql_where=text(LIVE),
@@ -102,8 +102,8 @@ class Series(Revision, table=True):
     __table_args__ = (
         Index(
             "series_live",
-            "collection_id",
             "series_instance_uid",
+            "collection_id",
             unique=True,
             sqlite_where=text(LIVE),
             postgresql_where=text(LIVE),

@@ -53,11 +53,10 @@ BULK: dict[int | str, dict[str, Any]] = {
     416: {"description": "The range lies outside"},
     **_ERRORS,
 }
-METHODS = ["GET", "HEAD"]
 _INSTANCE = "/studies/{study}/series/{series}/instances/{instance}"
 
 
-@router.api_route(_INSTANCE + "/frames/{frames}", methods=METHODS, responses=BULK)
+@router.get(_INSTANCE + "/frames/{frames}", responses=BULK)
 async def frames(
     request: Request, root: ARoot, study: str, series: str, instance: str, frames: str
 ) -> Response:
@@ -69,13 +68,13 @@ async def frames(
     return PlanResponse(plan, request)
 
 
-@router.api_route(_INSTANCE, methods=METHODS, responses=RETRIEVED)
+@router.get(_INSTANCE, responses=RETRIEVED)
 async def instance(request: Request, root: ARoot, study: str, series: str, instance: str) -> Response:
     """Retrieve one instance."""
     return await _instances(request, root, address(study, series, instance))
 
 
-@router.api_route(_INSTANCE + "/metadata", methods=METHODS, responses=METADATA)
+@router.get(_INSTANCE + "/metadata", responses=METADATA)
 async def instance_metadata(
     request: Request, root: ARoot, study: str, series: str, instance: str
 ) -> Response:
@@ -83,7 +82,7 @@ async def instance_metadata(
     return await _metadata(request, root, address(study, series, instance))
 
 
-@router.api_route(_INSTANCE + "/bulkdata/{path:path}", methods=METHODS, responses=BULK)
+@router.get(_INSTANCE + "/bulkdata/{path:path}", responses=BULK)
 async def bulkdata(
     request: Request, root: ARoot, study: str, series: str, instance: str, path: str
 ) -> Response:
@@ -94,25 +93,25 @@ async def bulkdata(
     return PlanResponse(plan, request)
 
 
-@router.api_route("/studies/{study}/series/{series}", methods=METHODS, responses=RETRIEVED)
+@router.get("/studies/{study}/series/{series}", responses=RETRIEVED)
 async def series(request: Request, root: ARoot, study: str, series: str) -> Response:
     """Retrieve every instance of a series."""
     return await _instances(request, root, address(study, series))
 
 
-@router.api_route("/studies/{study}/series/{series}/metadata", methods=METHODS, responses=METADATA)
+@router.get("/studies/{study}/series/{series}/metadata", responses=METADATA)
 async def series_metadata(request: Request, root: ARoot, study: str, series: str) -> Response:
     """Retrieve the metadata of every instance of a series."""
     return await _metadata(request, root, address(study, series))
 
 
-@router.api_route("/studies/{study}", methods=METHODS, responses=RETRIEVED)
+@router.get("/studies/{study}", responses=RETRIEVED)
 async def study(request: Request, root: ARoot, study: str) -> Response:
     """Retrieve every instance of a study."""
     return await _instances(request, root, address(study))
 
 
-@router.api_route("/studies/{study}/metadata", methods=METHODS, responses=METADATA)
+@router.get("/studies/{study}/metadata", responses=METADATA)
 async def study_metadata(request: Request, root: ARoot, study: str) -> Response:
     """Retrieve the metadata of every instance of a study."""
     return await _metadata(request, root, address(study))

@@ -157,7 +157,7 @@ def _index_live(table: str) -> None:
     op.create_index(
         f"{table}_live",
         table,
-        ["collection_id", f"{table}_instance_uid"],
+        [f"{table}_instance_uid", "collection_id"],
         unique=True,
         sqlite_where=LIVE,
         postgresql_where=LIVE,

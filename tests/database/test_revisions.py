@@ -128,11 +128,12 @@ async def test_unmigrated(empty_database_url):
         assert not Path(empty_database_url.removeprefix("sqlite:///")).parent.exists()
 
 
-async def test_a_newer_database(database_url):
-    await on(database_url, lambda c: c.execute(text("UPDATE alembic_version SET version_num = '9999'")))
+async def test_a_newer_database(empty_database_url):
+    await migrate(empty_database_url)
+    await on(empty_database_url, lambda c: c.execute(text("UPDATE alembic_version SET version_num = '9999'")))
     for ask in (check_revision, migrate):
         with pytest.raises(Misconfigured, match="newer Reading Room"):
-            await ask(database_url)
+            await ask(empty_database_url)
 
 
 async def test_a_failed_migration_leaves_nothing(empty_database_url, monkeypatch):

@@ -100,7 +100,7 @@ async def test_columns_and_stored_forms(database):
     assert (instance.series_row, instance.instance_number, instance.rows) == (series.id, 3, 512)
     assert (instance.object_key, instance.size, instance.crc32) == ("key-1.3", 1512, 7)
     assert (instance.sha256, instance.sop_class_uid) == (given_.sha256, CT_IMAGE_STORAGE)
-    assert orjson.loads(decode_json(instance.dicom_json)) == given_.attributes
+    assert given_.attributes.items() <= orjson.loads(decode_json(instance.dicom_json)).items()
     assert decode_bulkdata(instance.bulkdata) == {"7FE00010": (1000, 512)}
     assert instance.frame_index == given_.row["frame_index"]
     assert instance.created_at.utcoffset().total_seconds() == 0
@@ -137,7 +137,7 @@ async def test_odd_values_are_stored(database):
     )
     assert await put(database, odd) == [STORED]
     [stored] = await rows(database, select(INSTANCE.c.dicom_json))
-    assert orjson.loads(decode_json(stored.dicom_json)) == odd.attributes
+    assert odd.attributes.items() <= orjson.loads(decode_json(stored.dicom_json)).items()
 
 
 def test_an_entry_needs_its_uids():
