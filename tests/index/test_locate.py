@@ -60,7 +60,7 @@ async def test_only_the_large_columns_asked_for(database, stored):
 
     frames, bulkdata = await database.lookup(look)
     assert frames.frames.ranges(1) == [(1000, 512)]
-    assert orjson.loads(frames.json) == stored.attributes
+    assert stored.attributes.items() <= orjson.loads(frames.json).items()
     assert set(frames.parts) == {"frame_index", "dicom_json"}
     assert bulkdata.bulkdata == {"7FE00010": (1000, 512)}
 
@@ -251,5 +251,5 @@ async def test_descriptions_of_what_was_located(database, stored):
         return found, descriptions(connection, [each.row for each in found]), descriptions(connection, [])
 
     [found], described, nothing = await database.lookup(look)
-    assert orjson.loads(described[found.row]) == stored.attributes
+    assert stored.attributes.items() <= orjson.loads(described[found.row]).items()
     assert nothing == {}
