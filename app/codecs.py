@@ -12,8 +12,10 @@ from typing import Any, TypeVar
 
 from anyio import BrokenWorkerProcess, CapacityLimiter, fail_after, to_process
 
-from app.dicom import pixels, rewrite
+from app.dicom import picture, pixels, rewrite
+from app.dicom.drawing import StoredFrame
 from app.dicom.pixel_description import PixelDescription
+from app.dicom.rendering import Rendering
 from app.errors import CannotDecode
 
 T = TypeVar("T")
@@ -37,6 +39,14 @@ class Codecs:
         """Write the instance at `source` to `target` in Explicit VR Little Endian. Raises CannotDecode."""
         seconds = self._seconds * max(1, frames)
         await self._run(seconds, rewrite.to_explicit_little_endian, source, target)
+
+    async def render(self, frame: StoredFrame, rendering: Rendering) -> bytes:
+        """The picture of one frame. Raises CannotDecode; InvalidRequest for a region outside of it."""
+        return await self._run(self._seconds, picture.render, frame, rendering)
+
+    async def animate(self, pictures: list[bytes], json: bytes) -> bytes:
+        """Pictures as one animated GIF, as fast as the instance's DICOM JSON says. Raises CannotDecode."""
+        return await self._run(self._seconds * len(pictures), picture.animate, pictures, json)
 
     # Both are made on first use: a limiter belongs to the event loop that waits on it.
     @cached_property

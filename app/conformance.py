@@ -53,7 +53,13 @@ DEVIATIONS = """\
 - Metadata and search results are sent as JSON, not as XML.
 - Lossy pixel data are not decompressed unasked: without `transfer-syntax` in Accept they are sent as
   stored.
-- Rendered resources, thumbnails, deletion, worklists (UPS-RS) and the WADO-URI service are not offered.
+- A rendered study or series is one picture, of the instance in its middle that has an image, unless
+  multipart is asked for; an instance of many frames shows its representative frame, or the middle one.
+- Rendered colour has a profile of its own or sRGB (`iccprofile=yes`, `srgb`); for any other the picture
+  has none, and a `Warning: 299` header says so. Presentation states and supplemental palettes are not
+  applied.
+- WADO-URI does not de-identify: `anonymize=yes` is refused (400).
+- Deletion and worklists (UPS-RS) are not offered.
 """
 
 

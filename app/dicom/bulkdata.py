@@ -36,3 +36,10 @@ def document_type(json: bytes) -> str:
     values = orjson.loads(json).get("00420012", {}).get("Value") or [""]
     text = str(values[0]).strip().lower()
     return text if _MEDIA_TYPE.fullmatch(text) else ""
+
+
+def document_length(attributes: Json, length: int) -> int:
+    """Bytes of the encapsulated document itself, of `length` with padding (0042,0015)."""
+    values = attributes.get("00420015", {}).get("Value") or [length]
+    said = values[0]
+    return said if isinstance(said, int) and length - 1 <= said <= length else length

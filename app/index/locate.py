@@ -6,11 +6,12 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, Select, bindparam, select
+from sqlalchemy import Connection, Integer, Row, Select, bindparam, func, select
 
 from app.dicom.description import BulkData
 from app.dicom.frames import FrameIndex
 from app.dicom.resource import Resource
+from app.dicom.transfer_syntaxes import TRANSFER_SYNTAXES
 from app.index.scope import Scope, parameters, series_conditions, shape
 from app.index.stored_form import decode_bulkdata, decode_json
 from app.index.tables import INSTANCE, SERIES
@@ -83,6 +84,15 @@ def instances(
     return [_located(row, parts) for row in rows if row.id in answering]
 
 
+def middle(connection: Connection, scope: Scope, viewer: Viewer, resource: Resource) -> Resource | None:
+    """The instance in the middle of those at an address whose frames can be drawn; None without any."""
+    seen, depth = shape(scope, viewer), _depth(resource)
+    values = {**parameters(scope, viewer), **_address(resource)}
+    count = connection.execute(_drawable_count(seen, depth), values).scalar_one()
+    row = connection.execute(_drawable(seen, depth), {**values, "place": count // 2}).first()
+    return Resource(*row) if row else None
+
+
 def descriptions(connection: Connection, rows: Sequence[int]) -> dict[int, bytes]:
     """The DICOM JSON (see `Located.json`) of instances that were located before, by row."""
     found = connection.execute(_DESCRIPTIONS, {"rows": rows})
@@ -112,6 +122,15 @@ _PATH = (
     SERIES.c.series_instance_uid == bindparam("series"),
     INSTANCE.c.sop_instance_uid == bindparam("instance"),
 )
+_ORDER = (
+    SERIES.c.series_number.nulls_last(),
+    SERIES.c.series_instance_uid,
+    INSTANCE.c.instance_number.nulls_last(),
+    INSTANCE.c.sop_instance_uid,
+    INSTANCE.c.id,
+)
+#: The transfer syntaxes whose frames can be decoded here.
+_DRAWABLE = tuple(syntax.uid for syntax in TRANSFER_SYNTAXES if syntax.decodable)
 
 
 @cache
@@ -121,15 +140,30 @@ def _instance(seen: tuple[Scope, Viewer], parts: tuple[Part, ...]) -> Select[Any
 
 @cache
 def _instances(seen: tuple[Scope, Viewer], depth: int, parts: tuple[Part, ...]) -> Select[Any]:
+    return _visible(seen, parts).where(*_PATH[:depth]).order_by(*_ORDER)
+
+
+@cache
+def _drawable_count(seen: tuple[Scope, Viewer], depth: int) -> Select[Any]:
+    return _among_drawable(select(func.count()), seen, depth)
+
+
+@cache
+def _drawable(seen: tuple[Scope, Viewer], depth: int) -> Select[Any]:
+    address = SERIES.c.study_instance_uid, SERIES.c.series_instance_uid, INSTANCE.c.sop_instance_uid
+    found = _among_drawable(select(*address), seen, depth)
+    return found.order_by(*_ORDER).limit(1).offset(bindparam("place", type_=Integer))
+
+
+def _among_drawable(wanted: Select[Any], seen: tuple[Scope, Viewer], depth: int) -> Select[Any]:
     return (
-        _visible(seen, parts)
-        .where(*_PATH[:depth])
-        .order_by(
-            SERIES.c.series_number.nulls_last(),
-            SERIES.c.series_instance_uid,
-            INSTANCE.c.instance_number.nulls_last(),
-            INSTANCE.c.sop_instance_uid,
-            INSTANCE.c.id,
+        wanted.select_from(INSTANCE)
+        .join(SERIES, SERIES.c.id == INSTANCE.c.series_row)
+        .where(
+            *series_conditions(*seen),
+            *_PATH[:depth],
+            INSTANCE.c.frame_index.is_not(None),
+            INSTANCE.c.transfer_syntax_uid.in_(_DRAWABLE),
         )
     )
 

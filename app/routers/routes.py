@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
-from app.routers import health, qido, stow, wado
+from app.routers import health, qido, rendered, stow, wado, wado_uri
 
 #: The transactions and the resources about the archive itself, each in the order in which they are tried.
 ROUTERS: tuple[tuple[str, APIRouter], ...] = (
     ("Search (QIDO-RS, PS3.18 section 10.6)", qido.router),
     ("Retrieve (WADO-RS, PS3.18 section 10.4)", wado.router),
+    ("Retrieve rendered (WADO-RS, PS3.18 sections 8.3.5 and 10.4)", rendered.router),
+    ("Retrieve by query (WADO-URI, PS3.18 section 9), also at the server's root", wado_uri.router),
     ("Store (STOW-RS, PS3.18 section 10.5)", stow.router),
     ("About the archive itself", health.router),
 )

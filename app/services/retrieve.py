@@ -9,6 +9,7 @@ from hashlib import sha256
 
 from anyio import to_thread
 
+from app.archive import Archive
 from app.dicom import bulkdata as bulk
 from app.dicom import part10, transfer_syntaxes
 from app.dicom.frames import FrameIndex
@@ -139,7 +140,7 @@ async def _frame_contents(
         made = await conversion.frames(described, index, numbers)
         return [made[number] for number in numbers]
     if transfer_syntaxes.get(row.transfer_syntax_uid).deflated:
-        data = await _inflated(root, row)
+        data = await inflated(root.archive, row)
         return [
             Ready(index.assemble(number, [bytes(data[at : at + size]) for at, size in index.ranges(number)]))
             for number in numbers
@@ -158,7 +159,7 @@ async def _bulk_content(root: Root, row: Located, path: str) -> Content:
     syntax = transfer_syntaxes.get(row.transfer_syntax_uid)
     offset, length = row.bulkdata[path]
     if syntax.deflated:
-        return Ready(bytes((await _inflated(root, row))[offset : offset + length]))
+        return Ready(bytes((await inflated(root.archive, row))[offset : offset + length]))
     if syntax.little_endian:
         return Stored(root.archive.store, row.object_key, ((offset, length),))
     described = await one(root, row.resource, "dicom_json")
@@ -172,7 +173,7 @@ async def _document_type(root: Root, resource: Resource, path: str) -> str:
     return bulk.document_type((await one(root, resource, "dicom_json")).json)
 
 
-async def _inflated(root: Root, row: Located) -> part10.Data:
+async def inflated(archive: Archive, row: Located) -> part10.Data:
     """The data that the offsets of a deflated instance point into."""
-    async with as_path(root.archive.store, row.object_key) as path:
+    async with as_path(archive.store, row.object_key) as path:
         return await to_thread.run_sync(lambda: part10.read(path.read_bytes()).data)
