@@ -9,6 +9,7 @@ from app.errors import Fact
 from app.query.ast import Level
 from app.query.qido import DEFAULT_LIMIT, MAXIMUM_LIMIT
 from app.query.searchable import MATCHING, SEARCHABLE, Searchable
+from app.routers import capabilities
 from app.routers.problems import STATUS
 from app.routers.routes import ROUTERS, Route, routes
 from app.wire.coding import CODINGS
@@ -64,7 +65,7 @@ def statement() -> str:
 
 
 def _transactions() -> Iterable[str]:
-    for title, router in ROUTERS:
+    for title, router in (*ROUTERS, ("Describe (PS3.18 section 8.9)", capabilities.router)):
         yield f"## {title}"
         head = ("methods", "resource", "what", "takes", "gives", "status codes")
         yield _table(head, [_route(route) for route in routes(router)])

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from app.archive import Archive
 from app.database import check_revision
-from app.routers import health, problems, qido, stow, wado
+from app.routers import capabilities, health, problems, qido, stow, wado
 from app.routers.heads import heads
 from app.routers.middleware import middleware
 from app.settings import Settings
@@ -53,10 +53,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(app)
     # Routes are tried in this order: the busiest first.
     for root in ROOTS:
-        for routes in (wado.router, qido.router, stow.router):
+        for routes in (wado.router, qido.router, stow.router, capabilities.router):
             app.include_router(routes, prefix=root)
     app.include_router(health.router)
     for root in ROOTS:
-        for routes in (wado.router, qido.router):
+        for routes in (wado.router, qido.router, capabilities.router):
             app.include_router(heads(routes), prefix=root)
+        app.include_router(capabilities.options(), prefix=root)
     return app
