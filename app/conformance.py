@@ -1,6 +1,7 @@
 """The conformance statement, made from the tables that the code runs on; only the prose is written here."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from app.dicom.transfer_syntaxes import TRANSFER_SYNTAXES, TransferSyntax
@@ -9,6 +10,7 @@ from app.errors import Fact
 from app.query.ast import Level
 from app.query.qido import DEFAULT_LIMIT, MAXIMUM_LIMIT
 from app.query.searchable import MATCHING, SEARCHABLE, Searchable
+from app.routers import capabilities
 from app.routers.problems import STATUS
 from app.routers.routes import ROUTERS, Route, routes
 from app.wire.coding import CODINGS
@@ -50,7 +52,6 @@ DEVIATIONS = """\
   header.
 - Empty Value Matching and Multiple Value Matching are not supported; who asks gets the standard's
   warning.
-- Metadata and search results are sent as JSON, not as XML.
 - Lossy pixel data are not decompressed unasked: without `transfer-syntax` in Accept they are sent as
   stored.
 - A rendered study or series is one picture, of the instance in its middle that has an image, unless
@@ -59,8 +60,55 @@ DEVIATIONS = """\
   has none, and a `Warning: 299` header says so. Presentation states and supplemental palettes are not
   applied.
 - WADO-URI does not de-identify: `anonymize=yes` is refused (400).
-- Deletion and worklists (UPS-RS) are not offered.
 """
+
+ABSENT = """\
+What DICOMweb servers are asked for is kept as a list of ROWS numbered features. Each has a test in
+`tests/rows` named after its number, but for these:
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A feature that is not offered, and why."""
+
+    feature: str
+    reason: str
+
+
+#: How many features the list has, and those that are not supported, by number. A test of one must fail.
+ROWS = 147
+NOT_SUPPORTED: dict[int, Absent] = {
+    34: Absent("Private attributes in includefield", "The index knows the standard's attributes only."),
+    44: Absent("Total count of a search", "Optional; the Warning header says how many results remain."),
+    45: Absent(
+        "TimezoneOffsetFromUTC in a query",
+        "Optional; refused with 400, since times are matched as they were stored.",
+    ),
+    54: Absent(
+        "Transcoding to a compressed transfer syntax",
+        "Optional; instances are sent as stored or in Explicit VR Little Endian, else 406.",
+    ),
+    59: Absent("410 for what was deleted", "Nothing can be deleted yet."),
+    89: Absent("application/zip", "Not in the standard's list for these resources; not offered yet."),
+    117: Absent(
+        "Asynchronous STOW-RS", "What is acknowledged is searchable at once, so there is nothing to wait for."
+    ),
+    134: Absent("Deletion", "Not in the standard; 405."),
+    135: Absent("Worklists (UPS-RS)", "An archive of published data has no worklist."),
+    137: Absent("Change feed", "Not in the standard; not offered yet."),
+    138: Absent("Bulk update that keeps the originals", "Not in the standard; not offered yet."),
+    140: Absent("Export", "Not in the standard; not offered yet."),
+    141: Absent(
+        "Reading without sign-in beside storing with it",
+        "Where there is sign-in, all need it (401); access by collection is not offered yet.",
+    ),
+    144: Absent(
+        "Long max-age on frames",
+        "What one may see can change, so clients ask again: the entity tag makes that a 304.",
+    ),
+    145: Absent("Rate limits (429)", "Sizes are limited (413), and connections (503); rates are not."),
+}
 
 
 def statement() -> str:
@@ -70,7 +118,7 @@ def statement() -> str:
 
 
 def _transactions() -> Iterable[str]:
-    for title, router in ROUTERS:
+    for title, router in (*ROUTERS, ("Describe (PS3.18 section 8.9)", capabilities.router)):
         yield f"## {title}"
         head = ("methods", "resource", "what", "takes", "gives", "status codes")
         yield _table(head, [_route(route) for route in routes(router)])
@@ -143,6 +191,10 @@ def _answers() -> Iterable[str]:
     yield f"JSON is sent in {codings} where Accept-Encoding allows it; request bodies are taken in both."
     yield "## Deviations and limits"
     yield DEVIATIONS
+    yield "## Not supported"
+    yield ABSENT.replace("ROWS", str(ROWS))
+    listed = sorted(NOT_SUPPORTED.items())
+    yield _table(("no.", "feature", "why"), [(str(row), each.feature, each.reason) for row, each in listed])
 
 
 def _first_line(fact: type[Fact]) -> str:

@@ -9,7 +9,7 @@ from fastapi_swagger import patch_fastapi
 
 from app.archive import Archive
 from app.database import check_revision
-from app.routers import health, problems, qido, rendered, stow, wado, wado_uri
+from app.routers import capabilities, health, problems, qido, rendered, stow, wado, wado_uri
 from app.routers.heads import heads
 from app.routers.middleware import middleware
 from app.settings import Settings
@@ -22,6 +22,9 @@ QIDO-RS, WADO-RS and STOW-RS (DICOM PS3.18).
 """
 #: Every kind of DICOMweb root, by its path.
 ROOTS = ("/dicom-web", "/collections/{collection}/dicom-web")
+
+#: What is read below each root, the busiest first.
+READING = (wado.router, qido.router, rendered.router, wado_uri.router, capabilities.router)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -59,12 +62,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(app)
     # Routes are tried in this order: the busiest first.
     for root in ROOTS:
-        for routes in (wado.router, qido.router, stow.router, rendered.router, wado_uri.router):
+        for routes in (*READING, stow.router):
             app.include_router(routes, prefix=root)
     app.include_router(wado_uri.router)
     app.include_router(health.router)
     for root in ROOTS:
-        for routes in (wado.router, qido.router, rendered.router, wado_uri.router):
+        for routes in READING:
             app.include_router(heads(routes), prefix=root)
+        app.include_router(capabilities.options(), prefix=root)
     app.include_router(heads(wado_uri.router))
     return app

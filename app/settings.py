@@ -4,6 +4,7 @@ Each field is also an environment variable: `READINGROOM_` and the field's name 
 """
 
 import os
+import re
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -17,6 +18,7 @@ from app.errors import Misconfigured
 PREFIX = "READINGROOM_"
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 TOKEN_LENGTH = 16
+_ORIGIN = re.compile(r"https?://[a-z0-9.\-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?")
 
 Network = IPv4Network | IPv6Network
 #: Settings that hold a secret: each may also be given as the path of a file, in `{name}_file`.
@@ -54,6 +56,8 @@ class Settings(BaseSettings):
     """The archive's address as its users see it; by default what each request was sent to."""
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = ()
     """Addresses or networks, separated by commas, whose Forwarded and X-Forwarded-* headers are believed."""
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    """Sites, separated by commas, whose pages may use the archive: `https://viewer.example.org`, or `*`."""
     max_instance_bytes: ByteSize = Field(default=ByteSize(16 * GIB), ge=1)
     """The largest instance that is stored."""
     max_request_bytes: ByteSize | None = Field(default=None, ge=1)
@@ -115,6 +119,15 @@ class Settings(BaseSettings):
             return tuple(ip_network(name.strip(), strict=False) for name in names if name.strip())
         except ValueError:
             raise ValueError("give addresses or networks such as 10.0.0.0/8, separated by commas") from None
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _origins(cls, value: Any) -> Any:
+        names = value.split(",") if isinstance(value, str) else [str(each) for each in value]
+        origins = tuple(name.strip().rstrip("/").lower() for name in names if name.strip())
+        if not all(origin == "*" or _ORIGIN.fullmatch(origin) for origin in origins):
+            raise ValueError("give origins such as https://viewer.example.org, separated by commas, or *")
+        return origins
 
     @field_validator("public_url")
     @classmethod
@@ -184,6 +197,11 @@ class Settings(BaseSettings):
             raise Misconfigured(
                 "READINGROOM_TRUSTED_PROXIES is set, but without sign-in the archive refuses forwarded "
                 "requests: set READINGROOM_OWNER_TOKEN (or READINGROOM_OWNER_TOKEN_FILE) too."
+            )
+        if self.local_mode and self.cors_origins:
+            raise Misconfigured(
+                "READINGROOM_CORS_ORIGINS is set, but without sign-in any page of those sites would be the "
+                "owner: set READINGROOM_OWNER_TOKEN (or READINGROOM_OWNER_TOKEN_FILE) too."
             )
 
 

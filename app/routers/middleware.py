@@ -1,4 +1,4 @@
-"""What every request passes through, outermost first: security headers, telemetry, the local guard.
+"""What every request passes through, outermost first: security headers, CORS, telemetry, the local guard.
 
 Pure ASGI: each costs a few microseconds and touches no byte of a body.
 """
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -33,6 +34,18 @@ SECURITY_HEADERS = {
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 PAGE_POLICY = "frame-ancestors 'none'; base-uri 'self'; form-action 'self'; object-src 'none'"
 
+#: What other sites' pages may send, and may read of an answer besides what the Fetch standard lets them.
+CORS_METHODS = ("GET", "HEAD", "POST", "OPTIONS")
+CORS_REQUEST = (
+    *("Accept", "Authorization", "Cache-Control", "Content-Encoding", "Content-Type", "If-None-Match"),
+    *("If-Range", "Range", "X-Request-ID", "X-Requested-With"),
+)
+CORS_EXPOSED = (
+    *("Content-Type", "Content-Length", "Content-Location", "Content-Range", "ETag", "Location"),
+    *("Retry-After", "Warning", "WWW-Authenticate", "X-Request-ID"),
+)
+CORS_SECONDS = 3600
+
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 #: Polled every few seconds by machines: logged only at level debug.
 POLLED = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -43,8 +56,22 @@ _REQUEST_ID = re.compile("[A-Za-z0-9_-]{8,64}")
 def middleware(settings: Settings) -> list[Middleware]:
     """The stack for `FastAPI(middleware=...)`."""
     key = settings.log_key.get_secret_value().encode() if settings.log_key else token_bytes(32)
-    stack = [Middleware(SecurityHeaders), Middleware(Telemetry, key=key)]
-    return [*stack, Middleware(LocalGuard)] if settings.local_mode else stack
+    cors = [_cors(settings.cors_origins)] if settings.cors_origins else []
+    guard = [Middleware(LocalGuard)] if settings.local_mode else []
+    return [Middleware(SecurityHeaders), *cors, Middleware(Telemetry, key=key), *guard]
+
+
+def _cors(origins: tuple[str, ...]) -> Middleware:
+    """Cross-origin requests from these sites' pages (Fetch standard); tokens come in Authorization, never
+    in cookies. Outside of telemetry, so that a page can read the answer that says what went wrong here."""
+    return Middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=CORS_METHODS,
+        allow_headers=CORS_REQUEST,
+        expose_headers=CORS_EXPOSED,
+        max_age=CORS_SECONDS,
+    )
 
 
 class SecurityHeaders:

@@ -8,8 +8,8 @@ from app.dicom.resource import Resource
 from app.query import qido
 from app.query.ast import Level
 from app.routers.dependencies import ARoot, get_ask
-from app.routers.responses import CACHING, dicom_json
-from app.services.forms import DICOM_JSON, JSON_OFFERS
+from app.routers.responses import CACHING, data_sets, one_batch
+from app.services.forms import DATA_SET_OFFERS, DICOM_JSON, DICOM_XML
 from app.services.root import Root
 from app.services.search import search
 
@@ -24,7 +24,13 @@ _EXAMPLE = [
     }
 ]
 RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The results, at most `limit`", "content": {DICOM_JSON: {"example": _EXAMPLE}}},
+    200: {
+        "description": "The results, at most `limit`",
+        "content": {
+            DICOM_JSON: {"example": _EXAMPLE},
+            f'multipart/related; type="{DICOM_XML}"': {"schema": {"type": "string", "format": "binary"}},
+        },
+    },
     204: {"description": "Nothing matches"},
     400: {"description": "A parameter is not understood; `detail` names it"},
     406: {"description": "No acceptable media type"},
@@ -70,9 +76,13 @@ PARAMETERS: dict[str, Any] = {
 async def answer(request: Request, root: Root, level: Level, resource: Resource) -> Response:
     """Search, and answer with a page of results; 204 where nothing matches."""
     query = qido.parse(level, resource, qido.read(request.scope["query_string"]))
-    get_ask(request).choose(JSON_OFFERS)
-    page, results = await search(root, query)
-    response = dicom_json(request, results) if results else Response(status_code=204, headers=CACHING)
+    offer = get_ask(request).choose(DATA_SET_OFFERS)
+    page, documents = await search(root, query, offer)
+    response = (
+        await data_sets(request, offer, one_batch(documents))
+        if documents
+        else Response(status_code=204, headers=CACHING)
+    )
     for warning in qido.warnings(query, page, root.url):
         response.headers.append("warning", warning)
     return response

@@ -1,6 +1,6 @@
-"""Sending what was decided: a plan's bytes, or DICOM JSON. Nothing here can still be refused."""
+"""Sending what was decided: a plan's bytes, or data sets. Nothing here can still be refused."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
 import orjson
@@ -11,12 +11,16 @@ from starlette.types import Receive, Scope, Send
 from app.dicom.description import Json
 from app.services.forms import DICOM_JSON
 from app.services.plan import Part, Plan
-from app.wire import coding, conditional, json_array, multipart_out
+from app.wire import coding, conditional, multipart_out
+from app.wire.accept import Offer
+from app.wire.enclosure import Enclosure, array, parts
 
 #: Whoever holds an answer asks again before using it: what one may see can change at any time.
 CACHING = {"Cache-Control": "private, no-cache", "Vary": "Accept, Accept-Encoding, Authorization"}
 #: A listener that has gone is noticed after this many bytes at the latest.
 PATIENCE = 16 << 20
+#: A body up to this many bytes is compressed sooner than handed to a thread.
+SHORT = 64 << 10
 
 
 class PlanResponse(Response):
@@ -102,51 +106,72 @@ def _outer(part: Part) -> multipart_out.Part:
     return multipart_out.Part(part.content_type, part.content.size, (("Content-Location", part.location),))
 
 
-def dicom_json(
-    request: Request, body: Json | Sequence[Json], status: int = 200, headers: dict[str, str] | None = None
-) -> Response:
+def dicom_json(request: Request, body: Json, status: int) -> Response:
     """A DICOM JSON answer, compressed where the client takes that."""
     data = orjson.dumps(body)
     chosen = coding.choose(request.headers.get("accept-encoding"), len(data))
-    return _coded(coding.encode(chosen, data), chosen, status, {**CACHING, **(headers or {})})
+    head = {**CACHING, "Content-Type": DICOM_JSON, **_named(chosen)}
+    return Response(coding.encode(chosen, data), status, head)
 
 
-async def json_batches(request: Request, batches: AsyncIterator[list[bytes]], etag: str) -> Response:
-    """A JSON array of ready objects, with its entity tag: at once when it is one batch, else as it comes."""
-    first = await anext(batches)
-    second = await anext(batches, None)
-    accept = request.headers.get("accept-encoding")
+async def data_sets(
+    request: Request, offer: Offer, documents: AsyncIterator[list[bytes]], etag: str = ""
+) -> Response:
+    """Ready documents in one body: at once when they are one batch, else as they come."""
+    first = await anext(documents)
+    second = await anext(documents, None)
+    enclosure, accept = _enclosure(offer, etag), request.headers.get("accept-encoding")
     if second is None:
-        data = b"".join(json_array.join(first))
+        data = b"".join(enclosure.join(first))
         chosen = coding.choose(accept, len(data))
-        body = await to_thread.run_sync(coding.encode, chosen, data)
-        return _coded(body, chosen, 200, {**CACHING, "ETag": conditional.coded(etag, chosen)})
+        short = len(data) <= SHORT or chosen == coding.IDENTITY
+        body = coding.encode(chosen, data) if short else await to_thread.run_sync(coding.encode, chosen, data)
+        return Response(body, 200, _head(enclosure, etag, chosen))
     chosen = coding.choose(accept, coding.WORTHWHILE)
-    return JsonStream(_chained([first, second], batches), chosen, {"ETag": conditional.coded(etag, chosen)})
+    return DocumentStream(_chained([first, second], documents), enclosure, etag, chosen)
 
 
-class JsonStream(Response):
-    """A JSON array longer than should be in memory at once; its length is not known beforehand."""
+async def one_batch(documents: list[bytes]) -> AsyncIterator[list[bytes]]:
+    """Documents that are there already, for `data_sets`."""
+    yield documents
 
-    def __init__(self, batches: AsyncIterator[list[bytes]], chosen: str, headers: dict[str, str]) -> None:
+
+def _enclosure(offer: Offer, etag: str) -> Enclosure:
+    if offer.multipart:
+        return parts(offer.media_type, etag.strip('"') or multipart_out.new_boundary())
+    return array(offer.media_type)
+
+
+def _head(enclosure: Enclosure, etag: str, chosen: str) -> dict[str, str]:
+    tag = {"ETag": conditional.coded(etag, chosen)} if etag else {}
+    return {**CACHING, "Content-Type": enclosure.content_type, **_named(chosen), **tag}
+
+
+class DocumentStream(Response):
+    """More documents than should be in memory at once; the length of the body is not known beforehand."""
+
+    def __init__(
+        self, batches: AsyncIterator[list[bytes]], enclosure: Enclosure, etag: str, chosen: str
+    ) -> None:
         self.background = None
         self.status_code = 200
         self._batches = batches
+        self._enclosure = enclosure
         self._encoder = coding.Encoder(chosen)
-        self.init_headers({**CACHING, "Content-Type": DICOM_JSON, **_named(chosen), **headers})
+        self.init_headers(_head(enclosure, etag, chosen))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         if scope["method"] != "HEAD":
-            opening = b"["
+            before = self._enclosure.opening
             async for batch in self._batches:
-                text = opening + b",".join(batch)
+                text = before + self._enclosure.between.join(batch)
                 piece = await to_thread.run_sync(self._encoder.feed, text)
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
-                opening = b","
-            await send({"type": "http.response.body", "body": self._encoder.feed(b"]"), "more_body": True})
-            await send({"type": "http.response.body", "body": self._encoder.close(), "more_body": True})
+                before = self._enclosure.between
+            last = self._encoder.feed(self._enclosure.closing) + self._encoder.close()
+            await send({"type": "http.response.body", "body": last, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
@@ -155,11 +180,6 @@ async def _chained(first: list[list[bytes]], rest: AsyncIterator[list[bytes]]) -
         yield batch
     async for batch in rest:
         yield batch
-
-
-def _coded(body: bytes, chosen: str, status: int, headers: dict[str, str]) -> Response:
-    named = {"Content-Type": DICOM_JSON, **_named(chosen)}
-    return Response(body, status, {**headers, **named})
 
 
 def _named(chosen: str) -> dict[str, str]:

@@ -8,24 +8,30 @@ from fastapi.routing import APIRoute
 
 from app.routers import health, qido, rendered, stow, wado, wado_uri
 
-#: The transactions and the resources about the archive itself, each in the order in which they are tried.
-ROUTERS: tuple[tuple[str, APIRouter], ...] = (
+#: The transactions of a DICOMweb root, each in the order in which they are tried.
+DICOMWEB: tuple[tuple[str, APIRouter], ...] = (
     ("Search (QIDO-RS, PS3.18 section 10.6)", qido.router),
     ("Retrieve (WADO-RS, PS3.18 section 10.4)", wado.router),
     ("Retrieve rendered (WADO-RS, PS3.18 sections 8.3.5 and 10.4)", rendered.router),
     ("Retrieve by query (WADO-URI, PS3.18 section 9), also at the server's root", wado_uri.router),
     ("Store (STOW-RS, PS3.18 section 10.5)", stow.router),
-    ("About the archive itself", health.router),
 )
+#: The same, and the resources about the archive itself.
+ROUTERS = (*DICOMWEB, ("About the archive itself", health.router))
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One resource: how it is asked, the media types it takes and gives, and what it may answer."""
+    """One resource: how it is asked, the media types it takes and gives, and what it may answer.
+
+    `name` is its own among all; `parameters` are those of the query string.
+    """
 
     methods: tuple[str, ...]
     path: str
+    name: str
     what: str
+    parameters: tuple[str, ...]
     takes: tuple[str, ...]
     gives: tuple[str, ...]
     statuses: tuple[int, ...]
@@ -39,12 +45,15 @@ def routes(router: APIRouter) -> Iterator[Route]:
 
 
 def _route(route: APIRoute) -> Route:
-    body = (route.openapi_extra or {}).get("requestBody", {}).get("content", {})
+    extra = route.openapi_extra or {}
+    body = extra.get("requestBody", {}).get("content", {})
     given = (name for response in route.responses.values() for name in response.get("content", {}))
     return Route(
         tuple(sorted(route.methods or ())),
         route.path_format,
+        ".".join((*map(str, route.tags[:1]), route.name)),
         route.description.partition("\n")[0].rstrip("."),
+        tuple(each["name"] for each in extra.get("parameters", ())),
         tuple(body),
         tuple(dict.fromkeys(given)),
         tuple(sorted({200, *map(int, route.responses)})),

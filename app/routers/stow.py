@@ -13,7 +13,7 @@ from app.routers.dependencies import ARoot, get_ask
 from app.routers.responses import dicom_json
 from app.routers.wado import address
 from app.services import uploads
-from app.services.forms import DICOM, DICOM_JSON
+from app.services.forms import DICOM, DICOM_JSON, DICOM_XML
 from app.services.root import Root
 from app.services.store import store
 from app.storage.spool import Spools
@@ -22,7 +22,6 @@ from app.wire.accept import Offer
 
 router = APIRouter(tags=["STOW-RS"])
 
-DICOM_XML = "application/dicom+xml"
 OFFERS = (
     Offer("json", DICOM_JSON, default=True, aliases=("application/json",)),
     Offer("xml", DICOM_XML, default=True, aliases=("application/xml", "text/xml")),
@@ -47,7 +46,7 @@ _EXAMPLE = {
         ],
     },
 }
-_ANSWER = {"content": {DICOM_JSON: {"example": _EXAMPLE}}}
+_ANSWER = {"content": {DICOM_JSON: {"example": _EXAMPLE}, DICOM_XML: {"schema": {"type": "string"}}}}
 RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "Every instance is stored", **_ANSWER},
     202: {"description": "Some are stored, or all with warnings; the sequences say which", **_ANSWER},

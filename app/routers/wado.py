@@ -8,10 +8,10 @@ from fastapi import APIRouter, Request, Response
 from app.dicom.resource import Resource
 from app.errors import InvalidRequest
 from app.routers.dependencies import ARoot, get_ask
-from app.routers.responses import PlanResponse, json_batches
+from app.routers.responses import PlanResponse, data_sets
 from app.services import metadata as stored
 from app.services import retrieve
-from app.services.forms import DICOM, DICOM_JSON
+from app.services.forms import DICOM, DICOM_JSON, DICOM_XML
 from app.services.root import Root
 
 router = APIRouter(tags=["WADO-RS"])
@@ -36,8 +36,11 @@ RETRIEVED: dict[int | str, dict[str, Any]] = {
 }
 METADATA: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "The DICOM JSON Model of each instance, bulk data by address",
-        "content": {DICOM_JSON: {"example": [{"00080060": {"vr": "CS", "Value": ["CT"]}}]}},
+        "description": "The data set of each instance, as JSON or in a part of XML, bulk data by address",
+        "content": {
+            DICOM_JSON: {"example": [{"00080060": {"vr": "CS", "Value": ["CT"]}}]},
+            f'multipart/related; type="{DICOM_XML}"': _MULTIPART,
+        },
     },
     **_ERRORS,
 }
@@ -130,4 +133,4 @@ async def _instances(request: Request, root: Root, resource: Resource) -> Respon
 
 async def _metadata(request: Request, root: Root, resource: Resource) -> Response:
     found = await stored.metadata(root, resource, get_ask(request))
-    return await json_batches(request, stored.objects(root, found.rows), found.etag)
+    return await data_sets(request, found.offer, stored.documents(root, found), found.etag)

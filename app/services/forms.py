@@ -8,6 +8,7 @@ from app.wire.accept import Offer
 
 DICOM = "application/dicom"
 DICOM_JSON = "application/dicom+json"
+DICOM_XML = "application/dicom+xml"
 #: As stored; all in Explicit VR Little Endian; in that where nothing is lost by it, else as stored.
 STORED, EXPLICIT, DEFAULT = "stored", "explicit", "default"
 #: Frames as native little-endian pixels.
@@ -22,8 +23,12 @@ _ALIASES = {
     "video/mpeg": ("video/mpeg2",),
 }
 
-#: What JSON resources offer; clients also ask for it by its plain name.
-JSON_OFFERS = (Offer("json", DICOM_JSON, default=True, aliases=("application/json",)),)
+#: What metadata and search results offer: a JSON array, which clients also ask for by its plain name, or XML
+#: in a part for each data set.
+DATA_SET_OFFERS = (
+    Offer("json", DICOM_JSON, default=True, aliases=("application/json",)),
+    Offer("xml", DICOM_XML, multipart=True, default=True),
+)
 
 
 def acceptable(uid: str) -> bool:

@@ -1,13 +1,17 @@
-"""WADO-RS metadata (PS3.18 section 10.4.1.1.2): the stored DICOM JSON of every instance at an address."""
+"""WADO-RS metadata (PS3.18 section 10.4.1.1.2): the stored data set of every instance at an address."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import orjson
+from anyio import to_thread
+
 from app.dicom.resource import Resource
+from app.dicom.xml_model import to_xml
 from app.index import locate
 from app.index.locate import Located
-from app.services.forms import JSON_OFFERS
+from app.services.forms import DATA_SET_OFFERS
 from app.services.retrieve import entity_tag, located
 from app.services.root import Ask, Root
 from app.wire import coding
@@ -32,20 +36,25 @@ class Metadata:
 async def metadata(root: Root, resource: Resource, ask: Ask) -> Metadata:
     """What will be sent. Raises NotFound, NotAcceptable, NotModified."""
     rows = await located(root, resource)
-    offer = ask.choose(JSON_OFFERS)
+    offer = ask.choose(DATA_SET_OFFERS)
     tag = entity_tag(root, offer, rows)
     for each in (coding.IDENTITY, *coding.CODINGS):
         ask.require_change(coded(tag, each))
     return Metadata(offer, tag, rows)
 
 
-async def objects(root: Root, rows: Sequence[Located]) -> AsyncIterator[list[bytes]]:
-    """One JSON object for each instance, in batches, each BulkDataURI absolute."""
-    for start in range(0, len(rows), BATCH):
-        batch = rows[start : start + BATCH]
+async def documents(root: Root, found: Metadata) -> AsyncIterator[list[bytes]]:
+    """One document for each instance in the form agreed on, in batches, each BulkDataURI absolute."""
+    for start in range(0, len(found.rows), BATCH):
+        batch = found.rows[start : start + BATCH]
         read = partial(locate.descriptions, rows=[row.row for row in batch])
-        found = await root.archive.database.scan(read)
-        yield [_addressed(root, row, found[row.row]) for row in batch]
+        stored = await root.archive.database.scan(read)
+        objects = [_addressed(root, row, stored[row.row]) for row in batch]
+        yield objects if found.offer.name == "json" else await to_thread.run_sync(_as_xml, objects)
+
+
+def _as_xml(objects: list[bytes]) -> list[bytes]:
+    return [to_xml(orjson.loads(each)) for each in objects]
 
 
 def _addressed(root: Root, row: Located, json: bytes) -> bytes:
