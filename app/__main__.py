@@ -2,4 +2,6 @@
 
 from app.cli import app
 
-app()
+# A decoding process reads this module too, under another name.
+if __name__ == "__main__":
+    app()

@@ -1,4 +1,5 @@
 import os
+import runpy
 import socket
 import sqlite3
 from collections.abc import Iterator
@@ -97,3 +98,9 @@ def test_a_demo_needs_an_archive(taken: int) -> None:
     assert refused("demo", "--url", url).startswith(
         f"No archive answers at {url}: start one with 'readingroom serve'"
     )
+
+
+def test_a_decoding_process_can_read_the_main_module() -> None:
+    # What anyio does in each of its worker processes: `python -m app serve` could not decode otherwise.
+    main = Path(__file__).parent.parent / "app" / "__main__.py"
+    assert runpy.run_path(str(main), run_name="__mp_main__")["__name__"] == "__mp_main__"
