@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from app.archive import Archive
 from app.database import check_revision
-from app.routers import health, problems, qido, stow, wado
+from app.routers import attributes, health, problems, qido, stow, wado
 from app.routers.heads import heads
 from app.routers.middleware import middleware
 from app.settings import Settings
@@ -55,8 +55,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for root in ROOTS:
         for routes in (wado.router, qido.router, stow.router):
             app.include_router(routes, prefix=root)
+    app.include_router(attributes.router)
     app.include_router(health.router)
     for root in ROOTS:
         for routes in (wado.router, qido.router):
             app.include_router(heads(routes), prefix=root)
+    app.include_router(heads(attributes.router))
     return app

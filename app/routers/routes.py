@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
-from app.routers import health, qido, stow, wado
+from app.routers import attributes, health, qido, stow, wado
 
 #: The transactions and the resources about the archive itself, each in the order in which they are tried.
 ROUTERS: tuple[tuple[str, APIRouter], ...] = (
     ("Search (QIDO-RS, PS3.18 section 10.6)", qido.router),
     ("Retrieve (WADO-RS, PS3.18 section 10.4)", wado.router),
     ("Store (STOW-RS, PS3.18 section 10.5)", stow.router),
+    ("What could be searched for", attributes.router),
     ("About the archive itself", health.router),
 )
 
