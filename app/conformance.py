@@ -7,6 +7,7 @@ from http import HTTPStatus
 from app.dicom.transfer_syntaxes import TRANSFER_SYNTAXES, TransferSyntax
 from app.dicom.validation import FAILURE_REASONS, WARNING_REASONS
 from app.errors import Fact
+from app.index import tag_values, verify
 from app.query.ast import Level
 from app.query.qido import DEFAULT_LIMIT, MAXIMUM_LIMIT
 from app.query.searchable import MATCHING, SEARCHABLE, Searchable
@@ -32,6 +33,28 @@ or by a path of either joined by dots. Each also takes an empty value or `*`, wh
 marked are required by PS3.18 section 10.6.1.2.
 """
 
+ANY_ATTRIBUTE = f"""\
+Every other attribute that the stored instances hold is a key as well, at each level, and may be returned by
+`includefield` at each level:
+
+- standard ones by keyword, tag or dotted path; private ones as `gggg00ee[creator]`, 00 in place of the block,
+  in a path too: `00190008[SIEMENS CT VA0  COAD]`;
+- a study or series matches when some instance of it carries the value; an instance by its own values; of
+  several values of an attribute any may match, and each key is matched on its own;
+- text takes wildcards and matches by case, person names as above; UIDs take lists; dates, times and moments
+  (DT, in UTC where they name an offset) take ranges; numbers, compared as doubles, are `120`, `1,2` or ranges
+  `100-140` and `100-`; what may have several values takes lists with backslashes between;
+- a private key is matched by the VR that each instance gives it;
+- what the index cannot tell (more than {tag_values.MOST} different values in one series, values longer than
+  {tag_values.INDEXED} characters, single instances) is looked up in the metadata of at most
+  {verify.MOST:,} instances; beyond that the answer is 400 and names the keys that would narrow the search.
+  No answer is approximate;
+- a study or series returns them as its first stored instance has them; of a study, as the first of its series
+  that has them;
+- not matched: sequences as such, bulk and binary data, group lengths, private attributes without a creator,
+  SpecificCharacterSet, TimezoneOffsetFromUTC, and what is made for each answer (RetrieveURL and counts).
+"""
+
 STORING = """\
 Every transfer syntax is taken and kept byte for byte. An instance is acknowledged when its bytes and
 its row are durable. Storing the same bytes again succeeds and changes nothing; other content under a
@@ -46,8 +69,7 @@ frames are also sent as native pixels and its instances in Explicit VR Little En
 """
 
 DEVIATIONS = """\
-- What cannot be matched is refused (400), never ignored: an attribute without a column, one of a lower
-  level, an unknown parameter.
+- What cannot be matched is refused (400), never ignored: binary data, an unknown parameter.
 - Attributes of `includefield` that cannot be returned are left out and named in a `Warning: 299`
   header.
 - Empty Value Matching and Multiple Value Matching are not supported; who asks gets the standard's
@@ -139,6 +161,8 @@ def _searching() -> Iterable[str]:
             ("attribute", "tag", "VR", "required", "matching"),
             [_searchable(row) for row in SEARCHABLE if row.level is level],
         )
+    yield "### Any attribute"
+    yield ANY_ATTRIBUTE
     yield (
         f"`limit` is {DEFAULT_LIMIT:,} unless given, at most {MAXIMUM_LIMIT:,}; `offset`, `includefield`\n"
         "and `fuzzymatching` are taken as well. Results come in a stable order. When more remain than were\n"

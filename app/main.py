@@ -9,7 +9,7 @@ from fastapi_swagger import patch_fastapi
 
 from app.archive import Archive
 from app.database import check_revision
-from app.routers import capabilities, health, problems, qido, rendered, stow, wado, wado_uri
+from app.routers import attributes, capabilities, health, problems, qido, rendered, stow, wado, wado_uri
 from app.routers.heads import heads
 from app.routers.middleware import middleware
 from app.settings import Settings
@@ -25,6 +25,8 @@ ROOTS = ("/dicom-web", "/collections/{collection}/dicom-web")
 
 #: What is read below each root, the busiest first.
 READING = (wado.router, qido.router, rendered.router, wado_uri.router, capabilities.router)
+#: What stands beside the roots.
+BESIDE = (wado_uri.router, attributes.router, health.router)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -64,11 +66,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for root in ROOTS:
         for routes in (*READING, stow.router):
             app.include_router(routes, prefix=root)
-    app.include_router(wado_uri.router)
-    app.include_router(health.router)
+    for routes in BESIDE:
+        app.include_router(routes)
     for root in ROOTS:
         for routes in READING:
             app.include_router(heads(routes), prefix=root)
         app.include_router(capabilities.options(), prefix=root)
-    app.include_router(heads(wado_uri.router))
+    for routes in BESIDE:
+        app.include_router(heads(routes))
     return app

@@ -6,9 +6,15 @@ Each function is idempotent, and none fails: what has no such form gives the emp
 import re
 import unicodedata
 from datetime import date as calendar_date
+from datetime import datetime, timedelta
 
 _DATE = re.compile(r"([0-9]{4})(\.?)([0-9]{2})\2([0-9]{2})")
 _TIME = re.compile(r"([0-9]{2})(?:(:?)([0-9]{2})(?:\2([0-9]{2})(?:\.([0-9]*))?)?)?")
+_MOMENT = re.compile(
+    r"(?P<year>[0-9]{4})(?:(?P<month>[0-9]{2})(?:(?P<day>[0-9]{2})"
+    r"(?P<time>[0-9]{2}(?:[0-9]{2}(?:[0-9]{2}(?:\.[0-9]{1,6})?)?)?)?)?)?"
+    r"(?P<offset>[+-](?:0[0-9]|1[0-4])[0-5][0-9])?"
+)
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -42,6 +48,21 @@ def time(value: str) -> str:
     return f"{hour}{minute:0<2}{second:0<2}.{fraction[:6]:0<6}"
 
 
+def moment(value: str) -> str:
+    """A DT value of any precision as `YYYYMMDDHHMMSS.ffffff`, in UTC where it names its offset.
+
+    Empty where it is not a moment. Without an offset it stays as it stands.
+    """
+    match = _MOMENT.fullmatch(text(value))
+    if not match:
+        return ""
+    day = date(f"{match['year']}{match['month'] or '01'}{match['day'] or '01'}")
+    clock = time(match["time"] or "00")
+    if not day or not clock:
+        return ""
+    return _in_utc(day, clock, match["offset"]) if match["offset"] else day + clock
+
+
 def person_name(value: str) -> tuple[str, str, str]:
     """The alphabetic, ideographic and phonetic component group of one PN value, each folded for matching.
 
@@ -60,6 +81,17 @@ def words(value: str) -> str:
     """
     found = _WORD.findall(_plain(text(value)))
     return f" {' '.join(found)} " if found else ""
+
+
+def _in_utc(day: str, clock: str, offset: str) -> str:
+    """The moment without its offset."""
+    minutes = int(offset[1:3]) * 60 + int(offset[3:])
+    local = datetime.strptime(day + clock[:4], "%Y%m%d%H%M")
+    try:
+        utc = local - timedelta(minutes=minutes if offset[0] == "+" else -minutes)
+    except OverflowError:
+        return ""
+    return f"{utc.year:04}{utc:%m%d%H%M}{clock[4:]}"
 
 
 def _is_day(year: int, month: int, day: int) -> bool:

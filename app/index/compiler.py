@@ -1,15 +1,17 @@
 """A Query becomes SQL: one statement for the page of results, the scope inside it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, FromClause, Select, case, func, literal, select
 
-from app.index import visible
+from app.index import tag_conditions, visible
 from app.index.predicates import columns_of, predicate
 from app.index.scope import Scope, series_conditions, study_conditions
 from app.index.tables import INSTANCE, REQUEST_ATTRIBUTES, SERIES, STUDY
-from app.query.ast import Condition, Level, Query, Universal
+from app.index.tag_conditions import NOTHING, Carried
+from app.query.ast import Condition, Level, Query, Tagged, Universal
 from app.query.conditions import attributes as constrained
 from app.query.returned import sources
 from app.query.searchable import BY_PATH, MODALITIES_IN_STUDY
@@ -49,7 +51,9 @@ KEPT: dict[Level, tuple[str, ColumnElement[bytes]]] = {
 }
 
 
-def compile(query: Query, scope: Scope, viewer: Viewer) -> Select[Any]:  # noqa: A001 - the design's word
+def compile(  # noqa: A001 - the design's word
+    query: Query, scope: Scope, viewer: Viewer, carried: Carried = NOTHING
+) -> Select[Any]:
     """The page, and one row more where there is more; in an order that no two rows share.
 
     Columns: the UIDs of the address, what `KEPT` names of the levels that the answer is made from, the count
@@ -58,16 +62,24 @@ def compile(query: Query, scope: Scope, viewer: Viewer) -> Select[Any]:  # noqa:
     asked = sources(query)
     kept = [column.label(name) for level, (name, column) in KEPT.items() if level in asked]
     counted = [visible.instance_count(scope, viewer).label("instances")] if query.level > Level.STUDY else []
-    statement = _matching((*_ALWAYS[query.level], *kept, *counted), query, scope, viewer)
+    statement = _matching((*_ALWAYS[query.level], *kept, *counted), query, scope, viewer, carried)
     return statement.order_by(*_order(query)).limit(query.limit + 1).offset(query.offset)
 
 
-def remaining(query: Query, scope: Scope, viewer: Viewer) -> ColumnElement[int]:
+def candidates(
+    columns: Sequence[ColumnElement[Any]], query: Query, scope: Scope, viewer: Viewer
+) -> Select[Any]:
+    """The columns of every row that passes the conditions that have columns."""
+    known = tuple(found for found in query.conditions if not isinstance(found, Tagged))
+    return _matching(columns, replace(query, conditions=known), scope, viewer)
+
+
+def remaining(query: Query, scope: Scope, viewer: Viewer, carried: Carried = NOTHING) -> ColumnElement[int]:
     """How many results follow the page, counted up to MOST_REMAINING."""
     if all(isinstance(found, Universal) for found in query.conditions):
         rows = _addresses(query, scope, viewer)
     else:
-        rows = _matching((literal(1).label("one"),), query, scope, viewer)
+        rows = _matching((literal(1).label("one"),), query, scope, viewer, carried)
     following = rows.limit(MOST_REMAINING).offset(query.offset + query.limit).subquery("following")
     return select(func.count()).select_from(following).scalar_subquery()
 
@@ -84,10 +96,15 @@ def _addresses(query: Query, scope: Scope, viewer: Viewer) -> Select[Any]:
 
 
 def _matching(
-    columns: Sequence[ColumnElement[Any]], query: Query, scope: Scope, viewer: Viewer
+    columns: Sequence[ColumnElement[Any]],
+    query: Query,
+    scope: Scope,
+    viewer: Viewer,
+    carried: Carried = NOTHING,
 ) -> Select[Any]:
+    tagged = [found for found in query.conditions if isinstance(found, Tagged)]
     limiting = sorted(
-        (found for found in query.conditions if not isinstance(found, Universal)),
+        (found for found in query.conditions if not isinstance(found, Universal | Tagged)),
         key=lambda found: constrained(found)[0].keyword not in _UNIQUE,
     )
     with_study = Level.STUDY in sources(query) or any(_is_of_study_row(found) for found in limiting)
@@ -95,7 +112,10 @@ def _matching(
         select(*columns)
         .select_from(_from(query.level, with_study=with_study))
         .where(
-            *_address(query), *_conditions(limiting, query.level, scope, viewer), *_seen(query, scope, viewer)
+            *_address(query),
+            *_conditions(limiting, query.level, scope, viewer),
+            *tag_conditions.carry(tagged, query.level, scope, viewer, carried),
+            *_seen(query, scope, viewer),
         )
     )
 

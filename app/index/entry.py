@@ -5,15 +5,16 @@ from typing import Any, Self
 
 from app.dicom.description import Description, Json
 from app.errors import InvalidInstance
-from app.index import columns
+from app.index import columns, tag_values
 from app.index.stored_form import encode_bulkdata, encode_json
+from app.index.tag_values import Tags
 
 Columns = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One instance to put in: its address, its digest, its row, and what the rows above it may take."""
+    """One instance to put in: its address, digest and row, what the rows above may take, and its values."""
 
     study: str
     series: str
@@ -21,6 +22,7 @@ class Entry:
     sha256: bytes
     row: Columns
     attributes: Json
+    tags: Tags
 
     @classmethod
     def of(cls, description: Description, object_key: str, size: int, sha256: bytes, crc32: int) -> Self:
@@ -45,4 +47,5 @@ class Entry:
             "frame_index": description.frames.encode() if description.frames else None,
         }
         above = columns.above_instances(description.attributes)
-        return cls(address.study, address.series, address.instance, sha256, row, above)
+        values = tag_values.tags(description.attributes)
+        return cls(address.study, address.series, address.instance, sha256, row, above, values)

@@ -39,6 +39,11 @@ def like(text: ColumnElement[str], pattern: str) -> Predicate:
     return and_(*_beginning(text, prefix), matches)
 
 
+def beginning(text: ColumnElement[str], pattern: str, characters: int) -> list[Predicate]:
+    """`text`, of which only so many characters are there, may match the pattern by its beginning."""
+    return _beginning(text, _WILDCARD.split(pattern)[0][:characters])
+
+
 def successor(prefix: str) -> str:
     """The first text, in byte order, after all that begin with the prefix; "" when there is none."""
     kept = prefix.rstrip(_LAST)

@@ -1,4 +1,4 @@
-"""Runs a Query: one statement for the page, one for what is counted."""
+"""Runs a Query: one statement for the page, one for what is counted, more where no column suffices."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,16 +6,17 @@ from functools import cache
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
 from app.dicom.attributes import find
 from app.dicom.description import Json
 from app.dicom.resource import Resource
-from app.index import compiler, visible
+from app.index import beyond, compiler, visible
 from app.index.columns import column
 from app.index.scope import Scope, parameters, shape
 from app.index.stored_form import decode_json
 from app.index.tables import SERIES, listed, one_of
+from app.index.verify import verify
 from app.query.answer import Found, Page, StudyCounts
 from app.query.ast import Level, Query
 from app.query.returned import INSTANCE_COLUMNS, STUDY_COUNTS, sources, wanted, without_bulkdata
@@ -24,12 +25,15 @@ from app.viewer import Viewer
 
 def search(connection: Connection, query: Query, scope: Scope, viewer: Viewer) -> Page:
     """What the viewer may see of the scope that matches, from the query's offset on."""
-    rows = connection.execute(compiler.compile(query, scope, viewer)).all()
+    carried = verify(connection, query, scope, viewer)
+    rows = connection.execute(compiler.compile(query, scope, viewer, carried)).all()
     full = len(rows) > query.limit
     rows = rows[: query.limit]
-    counts, following = _count(connection, query, scope, viewer, rows, full=full)
+    more = [compiler.remaining(query, scope, viewer, carried).label("following")] if full else []
+    counts, following = _count(connection, query, scope, viewer, rows, more)
     asked = sources(query)
-    return Page([_found(row, query.level, asked, counts) for row in rows], following)
+    own = beyond.read(connection, query, scope, viewer, rows)
+    return Page([_found(row, query.level, asked, counts, own) for row in rows], following)
 
 
 def _count(
@@ -38,17 +42,15 @@ def _count(
     scope: Scope,
     viewer: Viewer,
     rows: Sequence[Row[Any]],
-    *,
-    full: bool,
+    following: Sequence[ColumnElement[int]],
 ) -> tuple[dict[str, StudyCounts], int]:
     """Counts of the page's studies, if they are wanted, and of the results that follow, if there are."""
-    following = [compiler.remaining(query, scope, viewer).label("following")] if full else []
     if rows and set(STUDY_COUNTS) & set(wanted(query)):
         statement = _counts(*shape(scope, viewer)).add_columns(*following)
         studies = listed({row.study_instance_uid for row in rows})
         groups = connection.execute(statement, parameters(scope, viewer) | {"studies": studies}).all()
-        return _grouped(groups), groups[0].following if full else 0
-    return {}, connection.execute(select(*following)).scalar_one() if full else 0
+        return _grouped(groups), groups[0].following if following else 0
+    return {}, connection.execute(select(*following)).scalar_one() if following else 0
 
 
 @cache
@@ -81,8 +83,14 @@ def _study_counts(groups: Sequence[Row[Any]]) -> StudyCounts:
     )
 
 
-def _found(row: Row[Any], level: Level, asked: frozenset[Level], counts: Mapping[str, StudyCounts]) -> Found:
-    attributes = _attributes(row, level, asked)
+def _found(
+    row: Row[Any],
+    level: Level,
+    asked: frozenset[Level],
+    counts: Mapping[str, StudyCounts],
+    beyond: Mapping[tuple[str, ...], Json],
+) -> Found:
+    attributes = _attributes(row, level, asked) | beyond.get(tuple(row[:level]), {})
     study = counts.get(row.study_instance_uid)
     if level == Level.STUDY:
         return Found(Resource(row.study_instance_uid), attributes, study)

@@ -4,7 +4,18 @@ from collections.abc import Iterable
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Table, bindparam, column, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    column,
+    literal_column,
+    select,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -18,16 +29,41 @@ STUDY: Table = _TABLES["study"]
 SERIES: Table = _TABLES["series"]
 REQUEST_ATTRIBUTES: Table = _TABLES["request_attributes"]
 INSTANCE: Table = _TABLES["instance"]
+TAG_PATH: Table = _TABLES["tag_path"]
+TAG_VALUE: Table = _TABLES["tag_value"]
+SERIES_TAG_VALUE: Table = _TABLES["series_tag_value"]
 
 
-def one_of(attribute: ColumnElement[str], parameter: str) -> ColumnElement[bool]:
-    """The condition that a text column holds one of the values that `listed` packs into this parameter."""
-    return attribute.in_(select(column("value")).select_from(_Each(bindparam(parameter))))
+def one_of(attribute: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
+    """The condition that a column holds one of the values that `listed` packs into this parameter."""
+    return _among(attribute, bindparam(parameter))
 
 
-def listed(values: Iterable[str]) -> str:
-    """Any number of texts as the one parameter of a `one_of`. They must not hold NUL: PostgreSQL cannot."""
+def among(attribute: ColumnElement[Any], values: Iterable[str | int]) -> ColumnElement[bool]:
+    """The condition that a column holds one of these values, however many."""
+    return _among(attribute, bindparam(None, listed(values), unique=True))
+
+
+def listed(values: Iterable[str | int]) -> str:
+    """Any number of values as the one parameter of a `one_of`. Without NUL: PostgreSQL cannot hold it."""
     return orjson.dumps(list(values)).decode()
+
+
+def text_part(place: int) -> ColumnElement[str]:
+    """A text in the row at hand of `Items`."""
+    return cast(_Part(literal_column(str(place))), Text)
+
+
+def number_part(place: int) -> ColumnElement[int]:
+    """An integer in the row at hand of `Items`."""
+    return cast(_Part(literal_column(str(place))), BigInteger)
+
+
+def _among(attribute: ColumnElement[Any], values: ColumnElement[Any]) -> ColumnElement[bool]:
+    value: ColumnElement[Any] = column("value")
+    if isinstance(attribute.type, Integer):
+        value = cast(value, BigInteger)
+    return attribute.in_(select(value).select_from(_Each(values)))
 
 
 class _Each(FunctionElement[Any]):
@@ -37,7 +73,23 @@ class _Each(FunctionElement[Any]):
     name = "each"
 
 
+class Items(FunctionElement[Any]):
+    """The items of a JSON array of arrays as rows, whose places `text_part` and `number_part` read."""
+
+    inherit_cache = True
+    name = "items"
+
+
+class _Part(FunctionElement[Any]):
+    """One place of an item."""
+
+    inherit_cache = True
+    name = "part"
+    type = Text()
+
+
 @compiles(_Each, "sqlite")
+@compiles(Items, "sqlite")
 def _each_on_sqlite(element: _Each, compiler: SQLCompiler, **options: Any) -> str:
     return f"json_each({compiler.process(element.clauses, **options)})"
 
@@ -45,3 +97,18 @@ def _each_on_sqlite(element: _Each, compiler: SQLCompiler, **options: Any) -> st
 @compiles(_Each, "postgresql")
 def _each_on_postgres(element: _Each, compiler: SQLCompiler, **options: Any) -> str:
     return f"jsonb_array_elements_text(CAST({compiler.process(element.clauses, **options)} AS JSONB))"
+
+
+@compiles(Items, "postgresql")
+def _items_on_postgres(element: Items, compiler: SQLCompiler, **options: Any) -> str:
+    return f"jsonb_array_elements(CAST({compiler.process(element.clauses, **options)} AS JSONB))"
+
+
+@compiles(_Part, "sqlite")
+def _part_on_sqlite(element: _Part, compiler: SQLCompiler, **options: Any) -> str:
+    return f"json_extract(value, '$[' || {compiler.process(element.clauses, **options)} || ']')"
+
+
+@compiles(_Part, "postgresql")
+def _part_on_postgres(element: _Part, compiler: SQLCompiler, **options: Any) -> str:
+    return f"(value ->> {compiler.process(element.clauses, **options)})"

@@ -33,7 +33,7 @@ def series(scope: Scope, viewer: Viewer, rows: FromClause = SERIES) -> Condition
     earlier = SERIES.alias("earlier_series")
     seen = series_conditions(scope, viewer, earlier)
     first = _none(
-        select(earlier.c.id).where(_same_series(earlier, rows), earlier.c.id < rows.c.id, *seen), rows
+        select(earlier.c.id).where(same_series(earlier, rows), earlier.c.id < rows.c.id, *seen), rows
     )
     return [*conditions, first]
 
@@ -50,7 +50,7 @@ def instances(scope: Scope, viewer: Viewer) -> Conditions:
         .where(
             instance.c.sop_instance_uid == INSTANCE.c.sop_instance_uid,
             instance.c.id < INSTANCE.c.id,
-            _same_series(its_series, SERIES),
+            same_series(its_series, SERIES),
             *series_conditions(scope, viewer, its_series),
         )
     )
@@ -64,21 +64,33 @@ def instance_count(scope: Scope, viewer: Viewer) -> ColumnElement[int]:
         return own
     other, its_series = SERIES.alias("other_series"), SERIES.alias("any_series")
     shared = select(other.c.id).where(
-        _same_series(other, SERIES), other.c.id != SERIES.c.id, *series_conditions(scope, viewer, other)
+        same_series(other, SERIES), other.c.id != SERIES.c.id, *series_conditions(scope, viewer, other)
     )
     distinct = (
         select(func.count(INSTANCE.c.sop_instance_uid.distinct()))
         .select_from(_joined(INSTANCE, its_series))
-        .where(_same_series(its_series, SERIES), *series_conditions(scope, viewer, its_series))
+        .where(same_series(its_series, SERIES), *series_conditions(scope, viewer, its_series))
     )
     return case((shared.correlate(SERIES).exists(), distinct.correlate(SERIES).scalar_subquery()), else_=own)
+
+
+def answering_series(scope: Scope, viewer: Viewer) -> ColumnElement[int]:
+    """The row that answers for the series of SERIES's row: itself, or an earlier one of its address."""
+    if not _spans_collections(scope):
+        return SERIES.c.id
+    first = SERIES.alias("first_series")
+    rows = select(func.min(first.c.id)).where(
+        same_series(first, SERIES), *series_conditions(scope, viewer, first)
+    )
+    return rows.correlate(SERIES).scalar_subquery()
 
 
 def _spans_collections(scope: Scope) -> bool:
     return scope.collection is None
 
 
-def _same_series(one: FromClause, other: FromClause) -> ColumnElement[bool]:
+def same_series(one: FromClause, other: FromClause) -> ColumnElement[bool]:
+    """Two rows share one address."""
     return and_(
         one.c.series_instance_uid == other.c.series_instance_uid,
         one.c.study_instance_uid == other.c.study_instance_uid,

@@ -4,7 +4,7 @@ Writers of one collection take turns. Study and series rows are made from the fi
 what later ones say otherwise is for curators to find, and never an overwrite.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ from typing import Any, Self
 from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
 
 from app.errors import Forbidden, NotFound
-from app.index import columns
+from app.index import columns, tag_writer
 from app.index.entry import Columns, Entry
 from app.index.scope import Scope, parameters, series_conditions, shape
 from app.index.tables import (
@@ -28,6 +28,7 @@ from app.index.tables import (
     listed,
     one_of,
 )
+from app.index.tag_values import Tags, merge
 from app.models.types import now
 from app.viewer import OWNER, Viewer
 
@@ -139,6 +140,10 @@ def _insert(connection: Connection, place: _Place, held: dict[str, int], stored:
     grown = [{"row": held[uid], "more": more} for uid, more in counts.items() if uid in held]
     if grown:
         connection.execute(_GROW, grown)
+    new: dict[int, list[Tags]] = defaultdict(list)
+    for entry in stored:
+        new[rows[entry.series]].append(entry.tags)
+    tag_writer.write(connection, {row: merge(found) for row, found in new.items()})
 
 
 def _insert_series(

@@ -1,13 +1,13 @@
 """The answer to a search: what the index found, as DICOM JSON (PS3.18 10.6.3.3)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.dicom.attributes import find
 from app.dicom.description import Json
 from app.dicom.resource import Resource
 from app.query.ast import Query
-from app.query.returned import WHERE_PRESENT, wanted
+from app.query.returned import WHERE_PRESENT, picked, wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,12 @@ def render(query: Query, page: Page, base_url: str) -> list[Json]:
     `base_url` is the absolute address of the DICOMweb root.
     """
     keys = wanted(query)
-    empty = {key: {"vr": _vr(key)} for key in keys}
-    return [_rendered(found, empty, base_url.rstrip("/"), all_kept=query.fields.all) for found in page.rows]
+    empty = {key: {"vr": _vr(key)} for key in keys if "[" not in key}
+    private = tuple(key for key in keys if "[" in key)
+    return [
+        _rendered(found, empty, private, base_url.rstrip("/"), all_kept=query.fields.all)
+        for found in page.rows
+    ]
 
 
 def warnings(query: Query, page: Page, base_url: str) -> list[str]:
@@ -62,13 +66,16 @@ def warnings(query: Query, page: Page, base_url: str) -> list[str]:
     return [f"299 {base_url.rstrip('/')}: {sentence}" for sentence in sentences]
 
 
-def _rendered(found: Found, empty: Mapping[str, Json], base_url: str, *, all_kept: bool) -> Json:
+def _rendered(
+    found: Found, empty: Mapping[str, Json], private: Sequence[str], base_url: str, *, all_kept: bool
+) -> Json:
     attributes = found.attributes | _computed(found, base_url)
     unasked = [key for key in WHERE_PRESENT if key in attributes and key not in empty]
+    unasked += picked(found.attributes, private) if private else ()
     if all_kept:
         return {key: attributes.get(key) or empty[key] for key in sorted({*empty, *found.attributes})}
     if unasked:
-        return {key: attributes.get(key) or empty[key] for key in sorted((*empty, *unasked))}
+        return {key: attributes.get(key) or empty[key] for key in sorted({*empty, *unasked})}
     return {key: attributes.get(key) or element for key, element in empty.items()}
 
 

@@ -91,7 +91,30 @@ class Fuzzy:
         return self.literal.attribute
 
 
-Condition = Universal | OneOf | Wildcard | Range | DateTimeRange | PersonName | Fuzzy
+@dataclass(frozen=True, slots=True)
+class Between:
+    """A number within one of the ranges, both ends included; compared as doubles of 64 bits."""
+
+    attribute: Attribute
+    ranges: tuple[tuple[float, float], ...]
+
+
+Test = OneOf | Wildcard | Range | Between | PersonName | Fuzzy
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """Some value of an attribute, wherever it lies, passes: what is asked of the tag index.
+
+    Each test is for values of its kind (`app.query.kinds`). A standard attribute has one kind; of a private
+    one only the instances know it, so there is a test for each kind that the value makes sense for.
+    """
+
+    attribute: Attribute
+    tests: tuple[tuple[str, Test], ...]
+
+
+Condition = Universal | Tagged | OneOf | Wildcard | Range | DateTimeRange | PersonName | Fuzzy
 
 
 @dataclass(frozen=True, slots=True)

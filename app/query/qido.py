@@ -13,8 +13,9 @@ from app.query.answer import Page, render, warnings
 from app.query.ast import Condition, Fields, Level, Query, Universal
 from app.query.conditions import combine, condition
 from app.query.parameters import read
-from app.query.returned import outermost, returnable
-from app.query.searchable import BY_PATH
+from app.query.returned import is_made, outermost, returnable
+from app.query.searchable import BY_PATH, NO_KEYS
+from app.query.tagged import tagged
 
 __all__ = ["DEFAULT_LIMIT", "MAXIMUM_LIMIT", "Page", "parse", "read", "render", "warnings"]
 
@@ -34,6 +35,8 @@ _NOT_SUPPORTED = {
 _SEARCH = frozenset(("limit", "offset", "fuzzymatching", "includefield", *_NOT_SUPPORTED))
 _UID = re.compile(r"[0-9.]{1,64}")
 _UINT = re.compile(r"[0-9]+")
+#: Commas may stand in the brackets of a private creator.
+_BETWEEN_COMMAS = re.compile(r"(?:[^,\[]|\[[^\]]*\]?)+")
 #: What a keyword or tag looks like, known to the dictionary or not.
 _NAME = re.compile(
     r"(?:[A-Za-z][A-Za-z0-9]{0,63}|[0-9A-Fa-f]{8})(?:\.(?:[A-Za-z][A-Za-z0-9]{0,63}|[0-9A-Fa-f]{8})){0,9}"
@@ -74,40 +77,40 @@ def _once(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
 
 
 def _conditions(level: Level, keys: Sequence[tuple[str, str]], *, fuzzy: bool) -> tuple[Condition, ...]:
-    found: dict[tuple[int, ...], Condition] = {}
+    found: dict[str, Condition] = {}
     for name, value in keys:
         attribute = _attribute(name)
-        if attribute.path in found:
+        if attribute.key in found:
             raise InvalidQuery(f"The key {attribute.keyword} is there more than once; send it once.")
-        found[attribute.path] = _condition(level, attribute, value, fuzzy=fuzzy)
+        found[attribute.key] = _condition(level, attribute, value, fuzzy=fuzzy)
     return combine(tuple(found.values()))
 
 
 def _attribute(name: str) -> Attribute:
     attribute = find(name)
     if not attribute:
-        raise InvalidQuery(f"The parameter {name[:80]!r} is neither known nor an attribute of the standard.")
+        raise InvalidQuery(
+            f"The parameter {name[:80]!r} is neither known nor an attribute of the standard; write "
+            "private ones as gggg00ee[creator]."
+        )
     return attribute
 
 
 def _condition(level: Level, attribute: Attribute, value: str, *, fuzzy: bool) -> Condition:
     row = BY_PATH.get(attribute.path)
-    if attribute.keyword == "TimezoneOffsetFromUTC":
-        raise InvalidQuery("TimezoneOffsetFromUTC is no key here: times are matched as they were stored.")
+    if attribute.keyword in NO_KEYS:
+        raise InvalidQuery(f"{attribute.keyword} is no key here: {NO_KEYS[attribute.keyword]}.")
     if row and row.level <= level:
         return condition(attribute, value, fuzzy=fuzzy)
     if not value.strip("* ") and returnable(attribute, level):
         return Universal(attribute)
-    if row:
-        where = row.level.name.lower()
-        raise InvalidQuery(f"{attribute.keyword} belongs to the {where} level; search there to match it.")
-    raise InvalidQuery(
-        f"{attribute.keyword} ({attribute.key}) cannot be matched: the index has no column for it."
-    )
+    if is_made(attribute) or not value.strip("* "):
+        raise InvalidQuery(f"{attribute.keyword} ({attribute.key}) cannot be matched: it is no stored value.")
+    return tagged(attribute, value, fuzzy=fuzzy)
 
 
 def _fields(level: Level, texts: Sequence[str]) -> tuple[Fields, list[str]]:
-    names = [name.strip(" ") for text in texts for name in text.split(",") if name.strip(" ")]
+    names = [name.strip(" ") for text in texts for name in _BETWEEN_COMMAS.findall(text) if name.strip(" ")]
     keys: list[str] = []
     left_out: list[str] = []
     for name in dict.fromkeys(names):

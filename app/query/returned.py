@@ -4,9 +4,10 @@ An instance keeps its whole DICOM JSON. A study and a series keep what belongs t
 attributes of the modules that PS3.3 section A.1.4 places there. Bulk data are never among them.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
-from app.dicom.attributes import Attribute, find
+from app.dicom.attributes import Attribute, creators, find, private_key
 from app.dicom.description import Json
 from app.query.ast import Level, Query
 from app.query.conditions import attributes as constrained
@@ -112,6 +113,9 @@ DEFAULT: dict[Level, tuple[str, ...]] = {
 #: Returned wherever they have a value: they say how the others are to be read.
 WHERE_PRESENT = _keys("SpecificCharacterSet TimezoneOffsetFromUTC")
 
+_MADE = frozenset(key for keys in COMPUTED.values() for key in keys) - set(
+    _keys("StudyInstanceUID SeriesInstanceUID")
+)
 _BULK = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "UN"))
 _KEPT: dict[Level, frozenset[str]] = {
     Level.STUDY: frozenset(STUDY_ATTRIBUTES),
@@ -124,12 +128,17 @@ def returnable(attribute: Attribute, level: Level) -> bool:
     key = outermost(attribute)
     if any(key in COMPUTED[above] or key in _KEPT.get(above, ()) for above in Level if above <= level):
         return True
-    return level == Level.INSTANCE and not _BULK.intersection(attribute.vr.split(" or "))
+    return not is_made(attribute) and not _BULK.intersection(attribute.vr.split(" or "))
+
+
+def is_made(attribute: Attribute) -> bool:
+    """Whether the attribute is made for each answer, and never a stored one that says so."""
+    return attribute.key in _MADE
 
 
 def outermost(attribute: Attribute) -> str:
-    """The key under which the attribute, or the sequence in which it lies, stands in DICOM JSON."""
-    return f"{attribute.path[0]:08X}"
+    """The key of the attribute, or of the sequence in which it lies."""
+    return attribute.steps[0]
 
 
 def levels(query: Query) -> tuple[Level, ...]:
@@ -157,6 +166,33 @@ def sources(query: Query) -> frozenset[Level]:
             needed.add(level)
             keys -= kept_keys
     return frozenset(needed | {query.level} if keys else needed)
+
+
+def beyond(query: Query) -> tuple[str, ...]:
+    """The keys to return that neither study nor series rows keep: their instances have them."""
+    if query.level == Level.INSTANCE:
+        return ()
+    above = [level for level in Level if level <= query.level]
+    found = set(wanted(query)).difference(*(COMPUTED[level] for level in above))
+    return tuple(sorted(found.difference(*(_KEPT[level] for level in above))))
+
+
+def picked(attributes: Json, keys: Sequence[str]) -> Json:
+    """Those of an instance's attributes that `keys` name, a private one together with its creator's."""
+    found: Json = {}
+    for key in keys:
+        for tag in (key,) if "[" not in key else _private(attributes, key):
+            if tag in attributes:
+                found[tag] = attributes[tag]
+    return found
+
+
+def _private(attributes: Json, key: str) -> tuple[str, ...]:
+    """The tags of the creator and of the private attribute in this instance."""
+    for tag, creator in creators(attributes):
+        if private_key(f"{tag[:4]}{tag[6:]}{key[6:8]}", creator) == key:
+            return tag, f"{tag[:4]}{tag[6:]}{key[6:8]}"
+    return ()
 
 
 def kept(attributes: Json, keys: tuple[str, ...]) -> Json:

@@ -45,6 +45,12 @@ MOMENTS: tuple[tuple[str, str], ...] = (
 #: Not a column: any series' modality matches, and the answer lists those of all series (PS3.4 C.3.4).
 MODALITIES_IN_STUDY = "ModalitiesInStudy"
 
+#: What a search gives another meaning than matching a stored value, and what it does instead.
+NO_KEYS = {
+    "TimezoneOffsetFromUTC": "times are matched as they were stored",
+    "SpecificCharacterSet": "queries are UTF-8, and text is matched decoded",
+}
+
 _KEYWORDS: tuple[tuple[Level, bool, tuple[str, ...]], ...] = (
     (
         Level.STUDY,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
-from app.routers import health, qido, rendered, stow, wado, wado_uri
+from app.routers import attributes, health, qido, rendered, stow, wado, wado_uri
 
 #: The transactions of a DICOMweb root, each in the order in which they are tried.
 DICOMWEB: tuple[tuple[str, APIRouter], ...] = (
@@ -17,7 +17,11 @@ DICOMWEB: tuple[tuple[str, APIRouter], ...] = (
     ("Store (STOW-RS, PS3.18 section 10.5)", stow.router),
 )
 #: The same, and the resources about the archive itself.
-ROUTERS = (*DICOMWEB, ("About the archive itself", health.router))
+ROUTERS = (
+    *DICOMWEB,
+    ("What could be searched for", attributes.router),
+    ("About the archive itself", health.router),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,4 +71,8 @@ def _names(query: bytes) -> tuple[str, ...]:
 @lru_cache(maxsize=1024)
 def _name(raw: bytes) -> str:
     name = unquote_plus(raw.decode("latin-1"))
-    return name if name in PARAMETERS or attributes.find(name) else OTHER
+    if name in PARAMETERS:
+        return name
+    attribute = attributes.find(name)
+    # A creator is free text.
+    return name if attribute and not attribute.creators else OTHER

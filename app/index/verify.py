@@ -1,0 +1,200 @@
+"""Settles what the tag index cannot tell, by the instances' own DICOM JSON: exact, or refused.
+
+At study and series level that are series in which a path overflowed or holds long values; at instance level
+it is every instance of a series that carries the value.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, Connection, Select, and_, false, or_, select
+
+from app.errors import InvalidQuery
+from app.index import compiler, visible
+from app.index.scope import Scope, series_conditions
+from app.index.stored_form import decode_json
+from app.index.tables import INSTANCE, SERIES, STUDY, TAG_PATH, TAG_VALUE, among
+from app.index.tag_conditions import NOTHING, Carried, Names, certain, of_study, possible
+from app.index.tag_values import INDEXED, values_at
+from app.query.ast import Level, Query, Tagged
+from app.query.conditions import attributes as constrained
+from app.query.kinds import KINDS, NAME, Form, holds
+from app.query.searchable import BY_PATH
+from app.viewer import Viewer
+
+#: So many instances are looked into at most, and so many names compared.
+MOST = 20_000
+#: JSON is read in batches, between which others get their turn.
+BATCH = 200
+#: Keys that leave little over, from the most telling on.
+NARROWING = (
+    "SeriesInstanceUID",
+    "StudyInstanceUID",
+    "AccessionNumber",
+    "PatientID",
+    "StudyDate",
+    "PatientName",
+    "Modality",
+    "ModalitiesInStudy",
+    "SOPClassUID",
+)
+
+
+def verify(connection: Connection, query: Query, scope: Scope, viewer: Viewer) -> Carried:
+    """What the page's statement must know beforehand. Raises InvalidQuery where that is too much."""
+    tagged = [found for found in query.conditions if isinstance(found, Tagged)]
+    if not tagged:
+        return NOTHING
+    carried = Carried({found: _names(connection, found, query) for found in tagged})
+    if query.level == Level.INSTANCE:
+        rows = connection.execute(_instances(query, tagged, scope, viewer, carried)).all()
+        _check(rows, query)
+        passing = [
+            row for row, json in _read(connection, [row.id for row in rows]) if _all_hold(tagged, json)
+        ]
+        return replace(carried, instances=passing)
+    rows = connection.execute(_undecided(query, tagged, scope, viewer, carried)).all()
+    _check(rows, query)
+    return replace(carried, series=_series(connection, tagged, {row.id: row.answering for row in rows}))
+
+
+def _names(connection: Connection, found: Tagged, query: Query) -> Names:
+    """The dictionary's names of the path that pass: SQL cannot tell their groups apart."""
+    test = dict(found.tests).get(NAME)
+    if test is None:
+        return Names()
+    path = and_(TAG_PATH.c.path == found.attribute.key, TAG_PATH.c.vr == "PN", TAG_VALUE.c.text != "")
+    statement = select(TAG_VALUE.c.id, TAG_VALUE.c.text).join(TAG_PATH, TAG_PATH.c.id == TAG_VALUE.c.path_id)
+    rows = connection.execute(statement.where(path).limit(MOST + 1)).all()
+    if len(rows) > MOST:
+        raise InvalidQuery(
+            f"{found.attribute.keyword} has more than {MOST:,} different names, too many to compare. "
+            f"{_narrower(query)}"
+        )
+    short = [row for row in rows if len(row.text) < INDEXED]
+    passing = tuple(row.id for row in short if holds(test, Form(row.text, None)))
+    return Names(passing, tuple(row.id for row in rows if len(row.text) >= INDEXED))
+
+
+def _instances(
+    query: Query, tagged: Sequence[Tagged], scope: Scope, viewer: Viewer, carried: Carried
+) -> Select[Any]:
+    """Instances with the right columns, in series that may carry what is asked."""
+    may = [_may(found, SERIES, carried) for found in tagged]
+    return compiler.candidates((INSTANCE.c.id,), query, scope, viewer).where(*may).limit(MOST + 1)
+
+
+def _undecided(
+    query: Query, tagged: Sequence[Tagged], scope: Scope, viewer: Viewer, carried: Carried
+) -> Select[Any]:
+    """Instances of the series on which it depends whether a study or series matches."""
+    level = query.level
+    uids = [SERIES.c.study_instance_uid, SERIES.c.series_instance_uid]
+    uids = [STUDY.c.study_instance_uid] if level == Level.STUDY else uids
+    sure = [
+        (of_study(found, scope, viewer, carried) if level == Level.STUDY else certain(found, SERIES, carried))
+        for found in tagged
+    ]
+    flags = [condition.label(f"sure_{place}") for place, condition in enumerate(sure)]
+    may = [
+        or_(condition, _somewhere(found, level, scope, viewer, carried))
+        for condition, found in zip(sure, tagged, strict=True)
+    ]
+    rows = compiler.candidates((*uids, *flags), query, scope, viewer).where(*may).subquery("candidate")
+    series = SERIES.alias("undecided")
+    same = [series.c[uid.name] == rows.c[uid.name] for uid in uids]
+    unclear = [
+        and_(~rows.c[f"sure_{place}"], _unclear(found, series, scope, viewer, carried))
+        for place, found in enumerate(tagged)
+    ]
+    undecided = (
+        select(series.c.id)
+        .join_from(rows, series, and_(*same))
+        .where(*series_conditions(scope, viewer, series), or_(*unclear))
+    )
+    return (
+        select(INSTANCE.c.id, visible.answering_series(scope, viewer).label("answering"))
+        .join_from(INSTANCE, SERIES, SERIES.c.id == INSTANCE.c.series_row)
+        .where(SERIES.c.id.in_(undecided), *visible.instances(scope, viewer))
+        .limit(MOST + 1)
+    )
+
+
+def _may(found: Tagged, series: Any, carried: Carried) -> ColumnElement[bool]:
+    return or_(certain(found, series, carried), possible(found, series, carried))
+
+
+def _somewhere(
+    found: Tagged, level: Level, scope: Scope, viewer: Viewer, carried: Carried
+) -> ColumnElement[bool]:
+    """Some visible row of the study or of the series may carry what is asked."""
+    series = SERIES.alias("possible_series")
+    rows = select(series.c.id).where(
+        _unclear(found, series, scope, viewer, carried), *series_conditions(scope, viewer, series)
+    )
+    if level == Level.STUDY:
+        same = series.c.study_instance_uid == STUDY.c.study_instance_uid
+        return rows.where(same).correlate(STUDY).exists()
+    return rows.where(visible.same_series(series, SERIES)).correlate(SERIES).exists()
+
+
+def _unclear(
+    found: Tagged, series: Any, scope: Scope, viewer: Viewer, carried: Carried
+) -> ColumnElement[bool]:
+    """The index alone does not say; nor of a row that answers for only a part of its series."""
+    shared = and_(certain(found, series, carried), ~and_(*visible.series(scope, viewer, series)))
+    return or_(possible(found, series, carried), shared if scope.collection is None else false())
+
+
+def _check(rows: Sequence[Any], query: Query) -> None:
+    if len(rows) > MOST:
+        raise InvalidQuery(
+            f"More than {MOST:,} instances would have to be looked into for this. {_narrower(query)}"
+        )
+
+
+def _narrower(query: Query) -> str:
+    """Which further keys would leave fewer instances to look into."""
+    asked = {attribute.keyword for found in query.conditions for attribute in constrained(found)}
+    asked |= {"StudyInstanceUID"} if query.resource.study else set()
+    asked |= {"SeriesInstanceUID"} if query.resource.series else set()
+    levels = {row.attribute.keyword: row.level for row in BY_PATH.values()}
+    free = [name for name in NARROWING if name not in asked and levels[name] <= query.level]
+    return f"Narrow it with one of these keys: {', '.join(free) or 'a smaller range of any'}."
+
+
+def _series(
+    connection: Connection, tagged: Sequence[Tagged], answering: dict[int, int]
+) -> dict[Tagged, list[int]]:
+    found: dict[Tagged, set[int]] = defaultdict(set)
+    for row, json in _read(connection, list(answering)):
+        for each in tagged:
+            if answering[row] not in found[each] and _hold(each, json):
+                found[each].add(answering[row])
+    return {each: sorted(rows) for each, rows in found.items()}
+
+
+def _read(connection: Connection, rows: Sequence[int]) -> Iterator[tuple[int, Any]]:
+    for place in range(0, len(rows), BATCH):
+        batch = select(INSTANCE.c.id, INSTANCE.c.dicom_json).where(
+            among(INSTANCE.c.id, rows[place : place + BATCH])
+        )
+        for row in connection.execute(batch).all():
+            yield row.id, orjson.loads(decode_json(row.dicom_json))
+
+
+def _all_hold(tagged: Sequence[Tagged], json: Any) -> bool:
+    return all(_hold(found, json) for found in tagged)
+
+
+def _hold(found: Tagged, json: Any) -> bool:
+    tests = dict(found.tests)
+    return any(
+        holds(tests[KINDS[vr]], form)
+        for vr, forms in values_at(json, found.attribute.steps)
+        if KINDS[vr] in tests
+        for form in forms
+    )

@@ -1,0 +1,62 @@
+"""What of real instances goes into the tag index, and that every value of theirs finds them."""
+
+from urllib.parse import quote
+
+from app.dicom.attributes import find
+from app.dicom.resource import Resource
+from app.errors import InvalidQuery
+from app.index import tag_values
+from app.index.scope import ARCHIVE
+from app.index.search import search
+from app.index.writer import Outcome, upsert
+from app.query import qido
+from app.query.ast import Level
+from app.query.searchable import LONGEST
+from app.viewer import OWNER
+from tests.index.entries import inbox
+from tests.index.test_corpus import corpus
+
+#: Every so many values of the corpus are asked for.
+STEP = 60
+
+
+async def test_values_of_real_instances_find_them(database):
+    entries = [entry for _, entry in corpus()]
+    outcomes = await database.write(lambda connection: upsert(connection, inbox(connection), entries))
+    asked = 0
+    every = [
+        (entry, path, form)
+        for entry, outcome in zip(entries, outcomes, strict=True)
+        if outcome is Outcome.STORED
+        for (path, _), forms in sorted(entry.tags.items(), key=lambda item: item[0])
+        for form in sorted(forms or (), key=lambda form: form.text)
+    ]
+    for entry, path, form in every[::STEP]:
+        text = form.text.partition("=")[0] if "=" in form.text else form.text
+        if len(text) > LONGEST or not text.strip("*?^") or "\\" in text:
+            continue
+        raw = f"{quote(path, safe='')}={quote(text, safe='')}&limit=1000".encode()
+        try:
+            query = qido.parse(Level.STUDY, Resource(), qido.read(raw))
+        except InvalidQuery:
+            continue  # no value that its VR allows
+        page = await database.scan(lambda connection, query=query: search(connection, query, ARCHIVE, OWNER))
+        assert entry.study in {row.resource.study for row in page.rows}, (path, form)
+        asked += 1
+    assert asked > 100
+
+
+def test_one_path_is_read_as_all_are():
+    """What verification reads of a path is what the writer put in for it."""
+    for described, entry in corpus():
+        for path, forms in entry.tags.items():
+            attribute = find(path[0])
+            assert attribute
+            assert attribute.key == path[0]
+            own = [
+                held
+                for vr, held in tag_values.values_at(described.attributes, attribute.steps)
+                if vr == path[1]
+            ]
+            read = frozenset().union(*own)
+            assert len(read) > tag_values.MOST if forms is None else read == forms
