@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from soak.requests import Sent
 
-HANG_SECONDS = 30.0
+HANG_SECONDS = 120.0
 #: Of a longer answer no more is read: the client then leaves.
 ENOUGH = 4 << 20
 #: How long a client that sent half a request still listens.
