@@ -9,7 +9,7 @@ PORT ?= 8080
 LOCK := uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test check format bench docs lock clean
+.PHONY: help install install-dev run test check format bench soak docs lock clean
 
 help:  ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,6 +36,11 @@ format: install-dev  ## put the code in the house's format
 
 bench: install-dev  ## what storing, searching and retrieving cost on this machine
 	$(BIN)/python -m bench.quick
+
+N ?= 100000
+SEED ?= 1
+soak: install-dev  ## send N=100000 mutated instances and requests to a real server; no 5xx, no hang, no leak
+	$(BIN)/python -m soak $(N) --seed $(SEED)
 
 docs: install-dev  ## write docs/conformance.md anew from the code's own tables
 	$(BIN)/readingroom conformance > docs/conformance.md

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Self
 
+from anyio import CapacityLimiter
+
 from app.codecs import Codecs
 from app.database import Database
 from app.settings import Settings
@@ -10,16 +12,24 @@ from app.storage.object_store import ObjectStore
 from app.storage.open import open_store
 from app.storage.spool import Spools
 
+#: Instances taken apart at once, whoever sends them. A million elements, or what a deflated data set becomes,
+#: take hundreds of megabytes for a moment; Python reads no faster in more threads.
+EXAMINED_AT_ONCE = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """Settings, database, object store, arriving instances and codecs of one running process."""
+    """Settings, database, object store, arriving instances and codecs of one running process.
+
+    `examining` are the turns in which arriving instances are taken apart.
+    """
 
     settings: Settings
     database: Database
     store: ObjectStore
     spools: Spools
     codecs: Codecs
+    examining: CapacityLimiter
 
     @classmethod
     async def open(cls, settings: Settings) -> Self:
@@ -33,7 +43,7 @@ class Archive:
             largest=settings.max_instance_bytes,
         )
         codecs = Codecs(settings.codec_processes, settings.codec_seconds, settings.codec_memory)
-        return cls(settings, database, store, spools, codecs)
+        return cls(settings, database, store, spools, codecs, CapacityLimiter(EXAMINED_AT_ONCE))
 
     async def close(self) -> None:
         """Give back connections and files."""

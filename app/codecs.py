@@ -20,6 +20,8 @@ from app.errors import CannotDecode
 
 T = TypeVar("T")
 
+#: Bytes of a stored instance decoded in a second, at the least: its number of frames is only a claim.
+SLOWEST = 256 << 10
 DAMAGED = "The pixel data cannot be decoded: ask for it as stored, with transfer-syntax=*."
 
 
@@ -35,9 +37,12 @@ class Codecs:
         """One compressed frame as native little-endian bytes. Raises CannotDecode."""
         return await self._run(self._seconds, pixels.decode_frame, frame, transfer_syntax_uid, module)
 
-    async def to_explicit_little_endian(self, source: Path, target: Path, frames: int = 1) -> None:
-        """Write the instance at `source` to `target` in Explicit VR Little Endian. Raises CannotDecode."""
-        seconds = self._seconds * max(1, frames)
+    async def to_explicit_little_endian(self, source: Path, size: int, target: Path) -> None:
+        """Write the instance of `size` bytes at `source` to `target` in Explicit VR Little Endian.
+
+        Raises CannotDecode.
+        """
+        seconds = self._seconds + size / SLOWEST
         await self._run(seconds, rewrite.to_explicit_little_endian, source, target)
 
     async def render(self, frame: StoredFrame, rendering: Rendering) -> bytes:

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from http.client import HTTPConnection, HTTPException
 from importlib.metadata import version
 from ipaddress import ip_address
@@ -18,6 +19,7 @@ from rich.console import Console
 from uvicorn.supervisors import Multiprocess
 
 from app import logs
+from app.connections import Connection, Patience
 from app.database import migrate
 from app.errors import Misconfigured
 from app.settings import Settings
@@ -78,10 +80,13 @@ def _environment(settings: Settings) -> Iterator[None]:
         os.environ.update(given)
 
 
-def _run(settings: Settings, bound: socket.socket) -> None:
-    config = uvicorn.Config(
+def configuration(settings: Settings) -> uvicorn.Config:
+    """How uvicorn serves: one worker or several, each with the patience that the settings give it."""
+    patience = Patience(settings.head_seconds, settings.stall_seconds, settings.slowest_bytes_per_second)
+    return uvicorn.Config(
         "app.main:create_app",
         factory=True,
+        http=partial(Connection, patience=patience),  # type: ignore[arg-type]
         workers=settings.workers,
         ws="none",
         lifespan="on",
@@ -95,6 +100,10 @@ def _run(settings: Settings, bound: socket.socket) -> None:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=settings.graceful_shutdown_seconds,
     )
+
+
+def _run(settings: Settings, bound: socket.socket) -> None:
+    config = configuration(settings)
     if settings.workers > 1:
         bound.set_inheritable(True)
         Multiprocess(config, sockets=[bound]).run()

@@ -68,6 +68,12 @@ class Settings(BaseSettings):
     """What all arriving instances of one process may keep in memory together."""
     graceful_shutdown_seconds: int = Field(default=30, ge=0)
     """How long running responses may take to finish after the archive was told to stop."""
+    head_seconds: float = Field(default=20, gt=0)
+    """How long a client may take to send a request's line and headers (64 kB at most)."""
+    stall_seconds: float = Field(default=60, gt=0)
+    """A client that is waited for is judged after so many seconds, by `slowest_bytes_per_second`."""
+    slowest_bytes_per_second: float = Field(default=1024, ge=0)
+    """Who sends a body, or takes an answer, more slowly than this over `stall_seconds` is cut off."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least serious log line that is written."""
     log_format: Literal["json", "console"] = "json"

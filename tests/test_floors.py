@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 FLOORS = (
     ("doors", ("__main__", "cli", "main")),
     ("errands", ("server", "demo", "conformance")),
-    ("edge", ("routers",)),
+    ("edge", ("routers", "connections")),
     ("verbs", ("services",)),
     ("house", ("archive",)),
     ("machines", ("index", "storage", "codecs")),
@@ -31,7 +31,7 @@ NEIGHBOURS = {("__main__", "cli")}
 KEPT_TO = {
     "fastapi": {"routers", "main"},
     "starlette": {"routers", "main"},
-    "uvicorn": {"server"},
+    "uvicorn": {"server", "connections"},
     "typer": {"cli"},
     "rich": {"cli", "server", "demo"},
     "httpx": {"demo"},

@@ -18,7 +18,7 @@ from app.errors import InvalidInstance
 __all__ = ["Data", "Element", "Part10", "read"]
 
 TRANSFER_SYNTAX_UID: Final = 0x00020010
-INFLATE_LIMIT: Final = 1 << 30
+INFLATE_LIMIT: Final = 1 << 29
 #: What a deflated data set may always become, and how many times its size beyond that.
 _INFLATES_TO: Final = 64 << 20
 _INFLATES_BY: Final = 128

@@ -67,6 +67,9 @@ async def frames(
     if not _FRAMES.fullmatch(frames):
         raise InvalidRequest("Frames are numbers from 1 on, separated by commas.")
     numbers = [int(number) for number in frames.split(",")]
+    if len(set(numbers)) < len(numbers):
+        # The standard has them distinct (PS3.18 section 10.4.1); else a short address asks for terabytes.
+        raise InvalidRequest("Name each frame once.")
     plan = await retrieve.frames(root, address(study, series, instance), numbers, get_ask(request))
     return PlanResponse(plan, request)
 

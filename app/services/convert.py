@@ -24,6 +24,9 @@ class Conversion:
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
         self._folder: TemporaryDirectory[str] | None = None
+        # One request never waits for more codecs than there are: the next one's turn comes after a frame of
+        # this one, not after a series. Nor are the code streams of what waits in memory meanwhile.
+        self._turns = asyncio.Semaphore(archive.settings.codec_processes)
 
     def close(self) -> None:
         """Remove every scratch file."""
@@ -48,9 +51,8 @@ class Conversion:
     async def _instance(self, row: Located, tolerant: bool) -> Scratch | None:
         target = self._path(row.object_key)
         try:
-            async with as_path(self._archive.store, row.object_key) as source:
-                frames = row.number_of_frames or 1
-                await self._archive.codecs.to_explicit_little_endian(source, target, frames)
+            async with self._turns, as_path(self._archive.store, row.object_key) as source:
+                await self._archive.codecs.to_explicit_little_endian(source, row.size, target)
         except CannotDecode:
             if not tolerant:
                 raise
@@ -61,11 +63,12 @@ class Conversion:
         self, row: Located, index: FrameIndex, number: int, description: PixelDescription
     ) -> Scratch:
         store, target = self._archive.store, self._path(str(number))
-        parts = [await store.read(row.object_key, *each) for each in index.ranges(number)]
-        stored = index.assemble(number, parts)
-        native = await self._archive.codecs.decode_frame(stored, row.transfer_syntax_uid, description)
-        async with aiofiles.open(target, "wb") as stream:
-            await stream.write(native)
+        async with self._turns:
+            parts = [await store.read(row.object_key, *each) for each in index.ranges(number)]
+            stored = index.assemble(number, parts)
+            native = await self._archive.codecs.decode_frame(stored, row.transfer_syntax_uid, description)
+            async with aiofiles.open(target, "wb") as stream:
+                await stream.write(native)
         return Scratch(target, len(native))
 
     def _path(self, name: str) -> Path:

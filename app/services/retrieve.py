@@ -176,4 +176,6 @@ async def _document_type(root: Root, resource: Resource, path: str) -> str:
 async def inflated(archive: Archive, row: Located) -> part10.Data:
     """The data that the offsets of a deflated instance point into."""
     async with as_path(archive.store, row.object_key) as path:
-        return await to_thread.run_sync(lambda: part10.read(path.read_bytes()).data)
+        return await to_thread.run_sync(
+            lambda: part10.read(path.read_bytes()).data, limiter=archive.examining
+        )

@@ -97,7 +97,9 @@ class _Intake:
 
     async def _keep(self, spool: Spool) -> Kept | Outcome:
         spooled, key = await spool.finish(), keys.fresh()
-        examined = await to_thread.run_sync(_examine, spool, spooled, key, self._study)
+        examined = await to_thread.run_sync(
+            _examine, spool, spooled, key, self._study, limiter=self._archive.examining
+        )
         if not isinstance(examined, Kept):
             return examined
         held = await self._archive.database.lookup(

@@ -17,6 +17,9 @@ IDENTITY = "identity"
 #: What can be sent, in the order this archive prefers.
 CODINGS = ("zstd", "gzip")
 _ALIASES = {"x-gzip": "gzip"}
+#: What a coded body may always become, and how many times what has arrived of it beyond that.
+EXPANDS_TO = 256 << 20
+EXPANDS_BY = 128
 #: A body below this many bytes fits one packet: compressing it gains nothing.
 WORTHWHILE = 1024
 #: RFC 9659: no zstd frame on the web needs a larger window.
@@ -93,16 +96,22 @@ class Decoder:
         self._open = open_context() if open_context else None
         self._stream: _Stream | None = None
         self._left = limit
+        self._plausible = EXPANDS_TO
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """The decoded bytes of this chunk, at most some 16 MB at a time. Exhaust it before feeding the next.
 
-        Raises TooLarge once more than the limit came out, InvalidRequest when the body is not in its coding.
+        Raises TooLarge once more came out than the limit, or than is in proportion to what went in;
+        InvalidRequest when the body is not in its coding.
         """
+        self._plausible += EXPANDS_BY * len(chunk)
         for piece in self._decode(chunk):
             self._left -= len(piece)
+            self._plausible -= len(piece)
             if self._left < 0:
                 raise TooLarge()
+            if self._plausible < 0:
+                raise TooLarge("The compressed body expands out of all proportion: send it uncompressed.")
             if piece:
                 yield piece
 

@@ -247,9 +247,9 @@ async def test_compressed_frames_as_stored_and_decoded(client: httpx.AsyncClient
     (part,) = received(jp2.headers["content-type"], jp2.content)
     assert (part.content_type, part.data) == (f"image/jp2; transfer-syntax={JPEG2000Lossless}", frames[1])
     for accept in (OCTETS, f"{OCTETS}; transfer-syntax=1.2.840.10008.1.2.1"):
-        native = await get(client, url(dataset, "/frames/2,10,2"), accept)
+        native = await get(client, url(dataset, "/frames/10,2"), accept)
         got = [part.data for part in received(native.headers["content-type"], native.content)]
-        assert got == [pixels[number].astype("<u2").tobytes() for number in (1, 9, 1)]
+        assert got == [pixels[number].astype("<u2").tobytes() for number in (9, 1)]
     assert (
         await get(client, url(dataset, "/frames/1"), 'multipart/related; type="image/jls"')
     ).status_code == 406

@@ -1,0 +1,192 @@
+"""One TCP connection's patience: how long a client may keep the archive waiting, and how large a head may be.
+
+uvicorn waits for ever for the end of a request head, for the next byte of its body, and for somebody to take
+the next byte of its answer: a thousand such clients would be all that a worker serves. Here each of the three
+has a clock, which runs only while it is the client that is waited for. Who is too slow is answered 408 where
+no answer had begun, and cut off.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import httptools
+import orjson
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+#: The request line and headers of one request; also the trailers of a chunked body.
+MAX_HEAD_BYTES = 64 << 10
+#: What a transport has sent at least when it asks for more: from its high to its low mark.
+_DRAINED = 48 << 10
+TICK_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """`head_seconds` for a request's head; at least `bytes_per_second` in every `window_seconds` after it."""
+
+    head_seconds: float
+    window_seconds: float
+    bytes_per_second: float
+
+    @property
+    def tick(self) -> float:
+        """Seconds between two looks at a connection."""
+        return min(TICK_SECONDS, self.head_seconds / 4, self.window_seconds / 4)
+
+
+class _Clock:
+    """How long the client was waited for in this window, and how many bytes moved meanwhile."""
+
+    __slots__ = ("moved", "waited")
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self.waited, self.moved = 0.0, 0
+
+    def too_slow(self, patience: Patience) -> bool:
+        """Judge a window that is over, and begin the next."""
+        self.waited += patience.tick
+        if self.waited < patience.window_seconds:
+            return False
+        slow = self.moved < self.waited * patience.bytes_per_second
+        self.reset()
+        return slow
+
+
+class Connection(HttpToolsProtocol):
+    """uvicorn's HTTP/1.1 over one connection, within bounds of time and of memory."""
+
+    def __init__(self, *arguments: Any, patience: Patience, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._patience = patience
+        self._timer: asyncio.TimerHandle | None = None
+        self._heading = 0.0
+        self._in_head = True
+        self._in_body = False
+        # Bytes of this head by its fields, and raw ones since the parser last made anything of them.
+        self._head_bytes = self._unread = 0
+        self._refusal = HTTPStatus.BAD_REQUEST
+        self._receiving, self._sending = _Clock(), _Clock()
+        self._buffered = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for a first request."""
+        super().connection_made(transport)
+        self._timer = self.loop.call_later(self._patience.tick, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no longer."""
+        if self._timer:
+            self._timer.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; a head or trailers that do not end are refused (431)."""
+        if self.transport.is_closing():
+            return
+        if not self._in_body:
+            self._in_head = True
+        self._unread += len(data)
+        super().data_received(data)
+        if self._unread > MAX_HEAD_BYTES and not self.transport.is_closing():
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+
+    # What the parser says.
+
+    def on_message_begin(self) -> None:
+        """A request begins, perhaps right behind another."""
+        super().on_message_begin()
+        self._in_head, self._heading, self._head_bytes = True, 0.0, 0
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of the request line."""
+        self._head_bytes += len(url)
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header; trailers are ignored, since the headers were already acted on."""
+        if not self._in_body:
+            self._head_bytes += len(name) + len(value) + 4
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Answer the request, unless its head is too large or means two things."""
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self._refusal = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+            raise httptools.HttpParserError("the head is too large")
+        self._in_head, self._in_body, self._heading, self._unread = False, True, 0.0, 0
+        self._receiving.reset()
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        self._unread = 0
+        self._receiving.moved += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        self._in_body, self._unread = False, 0
+        super().on_message_complete()
+
+    def resume_writing(self) -> None:
+        """The client has taken most of what was waiting for it."""
+        self._sending.moved += _DRAINED
+        super().resume_writing()
+
+    # What the clocks say.
+
+    def _look(self) -> None:
+        self._timer = self.loop.call_later(self._patience.tick, self._look)
+        if self._is_slow_reader():
+            self.transport.abort()
+        elif self.transport.is_closing() or self.flow.read_paused:
+            return
+        elif self._is_slow_writer():
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+
+    def _is_slow_reader(self) -> bool:
+        """Whether an answer lies ready and is not taken."""
+        before, self._buffered = self._buffered, self.transport.get_write_buffer_size()
+        if not self._buffered:
+            self._sending.reset()
+            return False
+        self._sending.moved += max(0, before - self._buffered)
+        return self._sending.too_slow(self._patience)
+
+    def _is_slow_writer(self) -> bool:
+        """Whether the rest of a head or of a body is overdue."""
+        if self._in_body:
+            invited = not (self.cycle and self.cycle.waiting_for_100_continue)
+            return invited and self._receiving.too_slow(self._patience)
+        if not self._in_head:
+            return False
+        self._heading += self._patience.tick
+        return self._heading > self._patience.head_seconds
+
+    # What is said to who cannot go on.
+
+    def _refuse(self, status: HTTPStatus) -> None:
+        self._refusal = status
+        self.send_400_response(status.phrase)
+
+    def send_400_response(self, msg: str) -> None:
+        """Say why and close; an answer that has begun is cut: nothing may stand in its midst."""
+        if self.cycle and self.cycle.response_started and not self.cycle.response_complete:
+            self.transport.abort()
+            return
+        self.transport.write(_problem(self._refusal))
+        self.transport.close()
+
+
+def _problem(status: HTTPStatus) -> bytes:
+    body = orjson.dumps({"type": "about:blank", "title": status.phrase, "status": int(status)})
+    head = (
+        f"HTTP/1.1 {int(status)} {status.phrase}\r\ncontent-type: application/problem+json\r\n"
+        f"content-length: {len(body)}\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\n"
+    )
+    return head.encode() + body
