@@ -7,7 +7,7 @@ from app.conformance import NOT_SUPPORTED, ROWS, statement
 from tests.rows.asking import row_of
 
 
-def tested() -> set[int]:
+def rows_with_tests() -> set[int]:
     """The rows that some test here is named after."""
     trees = (ast.parse(path.read_text(encoding="utf-8")) for path in Path(__file__).parent.glob("test_*.py"))
     functions = (
@@ -20,7 +20,7 @@ def tested() -> set[int]:
 
 
 def test_tested_rows_and_listed_rows_are_all_rows() -> None:
-    assert tested() | set(NOT_SUPPORTED) == set(range(1, ROWS + 1))
+    assert rows_with_tests() | set(NOT_SUPPORTED) == set(range(1, ROWS + 1))
 
 
 def test_every_listed_row_is_in_the_statement_with_its_reason() -> None:
