@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from app.archive import Archive
 from app.database import check_revision
-from app.routers import health, problems, qido, stow, wado
+from app.routers import health, problems, qido, stow, viewer, wado
 from app.routers.heads import heads
 from app.routers.middleware import middleware
 from app.settings import Settings
@@ -57,6 +57,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             app.include_router(routes, prefix=root)
     app.include_router(health.router)
     for root in ROOTS:
+        home = root.removesuffix("/dicom-web")
+        app.include_router(viewer.router, prefix=home)
+        app.include_router(heads(viewer.router), prefix=home)
         for routes in (wado.router, qido.router):
             app.include_router(heads(routes), prefix=root)
     return app
