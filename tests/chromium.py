@@ -76,6 +76,11 @@ class Picture:
         """The standard deviation of its grey values."""
         return float(self.pixels.mean(-1).std())
 
+    @property
+    def is_viewport(self) -> bool:
+        """Whether it is larger than the thumbnails, which are drawn on canvases too."""
+        return self.pixels.shape[1] > 300
+
     def __str__(self) -> str:
         """Its measures, for a failing test."""
         size = "x".join(map(str, self.pixels.shape[1::-1]))
@@ -91,10 +96,12 @@ def picture(png: bytes) -> Picture:
 class Window:
     """One page of the browser, at the archive's address `origin`."""
 
-    def __init__(self, browser: Browser, origin: str) -> None:
+    def __init__(self, browser: Browser, origin: str, *, confirmed: bool = True) -> None:
         self.origin = origin
         context = browser.new_context(viewport={"width": 1280, "height": 800})
         context.add_init_script(TOURED)
+        if confirmed:
+            context.add_init_script(CONFIRMED)
         self.page: Page = context.new_page()
         self.asked: list[str] = []
         self.answers: list[tuple[int, str, str]] = []
@@ -111,6 +118,12 @@ class Window:
     def close(self) -> None:
         """Close the page, and forget what the site left in the browser."""
         self.page.context.close()
+
+    def forget(self) -> None:
+        """Leave the page, and begin the notes anew."""
+        self.page.goto("about:blank")
+        for notes in (self.asked, self.answers, self.failures, self.errors):
+            notes.clear()
 
     def open(self, path: str) -> None:
         """Go to a path of the archive."""
@@ -144,6 +157,15 @@ class Window:
             assert time.monotonic() < end, f"{told()} {self.errors[-3:]}"
             self.page.wait_for_timeout(200)
 
+    def scroll(self, steps: int) -> None:
+        """Turn the wheel over the first viewport."""
+        box = self.page.locator("canvas.cornerstone-canvas").first.bounding_box()
+        assert box
+        self.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        for _ in range(steps):
+            self.page.mouse.wheel(0, 120)
+            self.page.wait_for_timeout(150)
+
     def keep(self, name: str) -> None:
         """Write a screenshot, where someone wants to look at it."""
         if folder := os.environ.get(SCREENSHOTS):
@@ -152,12 +174,19 @@ class Window:
 
     def outside(self) -> list[str]:
         """What was asked of others than the archive."""
-        own = (f"{self.origin}/", f"blob:{self.origin}/", "data:", "chrome-extension:", "chrome:")
+        own = (f"{self.origin}/", f"blob:{self.origin}/", "data:", "about:", "chrome-extension:", "chrome:")
         return [url for url in self.asked if not url.startswith(own)]
 
     def refused(self) -> list[tuple[int, str, str]]:
         """Requests to the archive that it answered with an error: status, method, address."""
         return [answer for answer in self.answers if answer[0] >= 400]
+
+    def blocked(self) -> list[str]:
+        """What the page's policy or the browser kept it from."""
+        policy = [
+            text for text in self.errors if "Content Security Policy" in text or "importScripts" in text
+        ]
+        return policy + [text for text in self.failures if not text.endswith("net::ERR_ABORTED")]
 
     def _note(self, response: Any) -> None:
         self.answers.append((response.status, response.request.method, response.url))

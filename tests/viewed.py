@@ -88,7 +88,7 @@ def report(of: Dataset) -> Dataset:
     dataset = _beside(of, ComprehensiveSRStorage, "SR", "A report")
     dataset.CompletionFlag, dataset.VerificationFlag = "COMPLETE", "UNVERIFIED"
     dataset.ValueType, dataset.ContinuityOfContent = "CONTAINER", "SEPARATE"
-    dataset.ConceptNameCodeSequence = [_code("126000", "DCM", "Imaging Measurement Report")]
+    dataset.ConceptNameCodeSequence = [_code("11528-7", "LN", "Radiology Report")]
     text = _item(RelationshipType="CONTAINS", ValueType="TEXT", TextValue="A ball, seen from every side.")
     text.ConceptNameCodeSequence = [_code("121071", "DCM", "Finding")]
     size = _item(RelationshipType="CONTAINS", ValueType="NUM")
