@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 DATA ?= data
+VIEWER ?= viewer
 HOST ?= 127.0.0.1
 PORT ?= 8080
 LOCK := uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test check format bench soak docs lock clean
+.PHONY: help install install-dev run viewer test check format bench soak docs lock clean
 
 help:  ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -19,7 +20,11 @@ install: $(VENV)/.installed  ## make .venv with the `readingroom` command
 install-dev: $(VENV)/.installed-dev
 
 run: install  ## install, then start the archive on this machine
-	$(BIN)/readingroom serve --data $(DATA) --host $(HOST) --port $(PORT)
+	@$(BIN)/readingroom viewer --viewer $(VIEWER) &
+	$(BIN)/readingroom serve --data $(DATA) --host $(HOST) --port $(PORT) --viewer $(VIEWER)
+
+viewer: install  ## fetch the OHIF viewer (50 MB, with npm), which the archive shows at /viewer
+	$(BIN)/readingroom viewer --viewer $(VIEWER)
 
 test: check  ## install, then run everything
 	$(BIN)/python -m pytest -n 2 tests

@@ -33,6 +33,7 @@ Data = Annotated[Path | None, _option("data")]
 Host = Annotated[str | None, _option("host")]
 Port = Annotated[int | None, _option("port")]
 Workers = Annotated[int | None, _option("workers")]
+Viewer = Annotated[Path | None, _option("viewer")]
 DatabaseUrl = Annotated[str | None, _option("database")]
 StoreUrl = Annotated[str | None, _option("store")]
 
@@ -70,13 +71,20 @@ def serve(
     workers: Workers = None,
     database: DatabaseUrl = None,
     store: StoreUrl = None,
+    viewer: Viewer = None,
 ) -> None:
     """Start the archive."""
     from app.server import serve as run
 
     with _said_plainly():
         settings = Settings.load(
-            data=data, host=host, port=port, workers=workers, database=database, store=store
+            data=data,
+            host=host,
+            port=port,
+            workers=workers,
+            database=database,
+            store=store,
+            viewer=viewer,
         )
         run(settings, Console())
 
@@ -87,6 +95,18 @@ def migrate(data: Data = None, database: DatabaseUrl = None) -> None:
     with _said_plainly():
         asyncio.run(migrate_database(Settings.load(data=data, database=database).database_url))
         Console().print("The database is at this version's schema.")
+
+
+@app.command()
+def viewer(viewer: Viewer = None) -> None:
+    """Fetch the OHIF viewer with npm, for `serve` to show at /viewer."""
+    from app.ohif.package import VERSION, fetch
+
+    with _said_plainly():
+        folder = Settings.load(viewer=viewer).viewer
+        console = Console()
+        if fetch(folder):
+            console.print(f"OHIF {VERSION} is in {folder}; the archive shows it at /viewer.", soft_wrap=True)
 
 
 @app.command()

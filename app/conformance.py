@@ -74,6 +74,8 @@ DEVIATIONS = """\
   header.
 - Empty Value Matching and Multiple Value Matching are not supported; who asks gets the standard's
   warning.
+- Modalities in Study has an empty `Value` where no series names one; PS3.18 F.2.5 leaves `Value` out, on
+  which the study list of OHIF fails.
 - Lossy pixel data are not decompressed unasked: without `transfer-syntax` in Accept they are sent as
   stored.
 - A rendered study or series is one picture, of the instance in its middle that has an image, unless

@@ -105,5 +105,9 @@ class DatabaseUnavailable(Fact):
     """The database does not answer; try again later."""
 
 
+class FetchFailed(Fact):
+    """What was to be fetched was not to be had, or is not what it should be."""
+
+
 class Misconfigured(Fact):
     """A setting is missing or contradicts another."""

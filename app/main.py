@@ -9,7 +9,18 @@ from fastapi_swagger import patch_fastapi
 
 from app.archive import Archive
 from app.database import check_revision
-from app.routers import attributes, capabilities, health, problems, qido, rendered, stow, wado, wado_uri
+from app.routers import (
+    attributes,
+    capabilities,
+    health,
+    problems,
+    qido,
+    rendered,
+    stow,
+    viewer,
+    wado,
+    wado_uri,
+)
 from app.routers.heads import heads
 from app.routers.middleware import middleware
 from app.settings import Settings
@@ -69,6 +80,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for routes in BESIDE:
         app.include_router(routes)
     for root in ROOTS:
+        home = root.removesuffix("/dicom-web")
+        app.include_router(viewer.router, prefix=home)
+        app.include_router(heads(viewer.router), prefix=home)
         for routes in READING:
             app.include_router(heads(routes), prefix=root)
         app.include_router(capabilities.options(), prefix=root)

@@ -153,6 +153,7 @@ def greeting(settings: Settings, port: int) -> str:
     studies = f"{url}/dicom-web/studies"
     lines = {
         "DICOMweb": f"{url}/dicom-web",
+        "Look": f"{url}/viewer",
         "API": f"{url}/docs",
         "Fill it": f"readingroom demo --url {url}{token}",
         "Store": f"curl{header} -H 'Content-Type: application/dicom' --data-binary @FILE {studies}",

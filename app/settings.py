@@ -48,6 +48,8 @@ class Settings(BaseSettings):
     """A file that holds `database`."""
     store: str | None = None
     """Where instances lie, as a URL; by default the folder `objects` in `data`."""
+    viewer: Path = Path("viewer")
+    """The folder of the OHIF viewer that `readingroom viewer` fetches; without one, /viewer answers 404."""
     owner_token: SecretStr | None = None
     """Whoever sends it as `Authorization: Bearer` is the owner. At least 16 characters."""
     owner_token_file: Path | None = None
@@ -116,6 +118,11 @@ class Settings(BaseSettings):
         if "?" in str(data):
             raise ValueError("the folder's name may not contain '?'")
         return data.expanduser().absolute()
+
+    @field_validator("viewer")
+    @classmethod
+    def _absolute_viewer(cls, viewer: Path) -> Path:
+        return viewer.expanduser().absolute()
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod

@@ -17,7 +17,7 @@ FLOORS = (
     ("edge", ("routers", "connections")),
     ("verbs", ("services",)),
     ("house", ("archive",)),
-    ("machines", ("index", "storage", "codecs")),
+    ("machines", ("index", "storage", "codecs", "ohif")),
     ("database", ("database",)),
     ("records", ("models",)),
     ("rules", ("query", "deid", "qc")),

@@ -152,8 +152,9 @@ def test_proxies_need_sign_in() -> None:
 def test_another_process_loads_equal_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "token").write_text(TOKEN)
     settings = Settings.load(
-        data="relative", port=9000, workers=2, max_instance_bytes="1GiB", trusted_proxies="10.0.0.0/8,::1",
-        owner_token_file=tmp_path / "token", database="postgresql://a:b@c/d", log_key="secret",
+        data="relative", viewer="ohif", port=9000, workers=2, max_instance_bytes="1GiB",
+        trusted_proxies="10.0.0.0/8,::1", owner_token_file=tmp_path / "token",
+        database="postgresql://a:b@c/d", log_key="secret",
     )  # fmt: skip
     environment = settings.environment()
     assert TOKEN not in environment.values()

@@ -96,9 +96,9 @@ def _computed(found: Found, base_url: str) -> Json:
 
 
 def _counted(counts: StudyCounts) -> Json:
-    modalities = {"vr": "CS", "Value": list(counts.modalities)} if counts.modalities else {"vr": "CS"}
     return {
-        "00080061": modalities,
+        # Without modalities the array is empty, not absent: on one study without it OHIF lists none at all.
+        "00080061": {"vr": "CS", "Value": list(counts.modalities)},
         "00201206": {"vr": "IS", "Value": [counts.series]},
         "00201208": {"vr": "IS", "Value": [counts.instances]},
     }

@@ -5,7 +5,7 @@
 
 import gzip
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import zstandard
@@ -26,8 +26,8 @@ WORTHWHILE = 1024
 _ZSTD_WINDOW = 8 << 20
 
 
-def choose(accept_encoding: str | None, size: int) -> str:
-    """The coding for an answer of `size` bytes: `zstd`, `gzip` or `identity`.
+def choose(accept_encoding: str | None, size: int, codings: Sequence[str] = CODINGS) -> str:
+    """The coding for an answer of `size` bytes: one of `codings`, or `identity`.
 
     Raises NotAcceptable when the client refuses identity and names no coding that is known here.
     """
@@ -37,10 +37,12 @@ def choose(accept_encoding: str | None, size: int) -> str:
     identity = weights.get(IDENTITY, 0.0001 if anything is None else anything)
     if identity and size < WORTHWHILE:
         return IDENTITY
-    rated = [(weights.get(coding, anything or 0.0), coding) for coding in CODINGS]
+    rated = [(weights.get(coding, anything or 0.0), coding) for coding in codings]
     best, coding = max([*rated, (identity, IDENTITY)], key=lambda pair: pair[0])
     if not best:
-        raise NotAcceptable(f"Accept-Encoding must allow one of: {', '.join(CODINGS)}, {IDENTITY}.", CODINGS)
+        raise NotAcceptable(
+            f"Accept-Encoding must allow one of: {', '.join(codings)}, {IDENTITY}.", tuple(codings)
+        )
     return coding
 
 
