@@ -6,6 +6,7 @@ from typing import Self
 from app.codecs import Codecs
 from app.database import Database
 from app.settings import Settings
+from app.storage.cache import Cache
 from app.storage.object_store import ObjectStore
 from app.storage.open import open_store
 from app.storage.spool import Spools
@@ -13,13 +14,14 @@ from app.storage.spool import Spools
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """Settings, database, object store, arriving instances and codecs of one running process."""
+    """Settings, database, object store, arriving instances, codecs and cache of one running process."""
 
     settings: Settings
     database: Database
     store: ObjectStore
     spools: Spools
     codecs: Codecs
+    cache: Cache
 
     @classmethod
     async def open(cls, settings: Settings) -> Self:
@@ -33,9 +35,11 @@ class Archive:
             largest=settings.max_instance_bytes,
         )
         codecs = Codecs(settings.codec_processes, settings.codec_seconds, settings.codec_memory)
-        return cls(settings, database, store, spools, codecs)
+        cache = Cache(settings.data / "cache", settings.cache_bytes, settings.spare_bytes)
+        return cls(settings, database, store, spools, codecs, cache)
 
     async def close(self) -> None:
-        """Give back connections and files."""
+        """Give back connections and files, and end codec processes."""
+        await self.codecs.close()
         await self.database.close()
         await self.store.close()

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 
+from app.dicom.encoders import ENCODERS
 from app.dicom.transfer_syntaxes import TRANSFER_SYNTAXES, TransferSyntax
 from app.dicom.validation import FAILURE_REASONS, WARNING_REASONS
 from app.errors import Fact
@@ -40,7 +41,10 @@ there are warnings, 409 when none was.
 
 SYNTAXES = """\
 All are stored and sent as stored, and so are those that are not listed. Where one is decoded here, its
-frames are also sent as native pixels and its instances in Explicit VR Little Endian.
+frames are also sent as native pixels and its instances in Explicit VR Little Endian, and both in every
+syntax that is made here, when Accept names it (frames also by its media type alone, which means the
+default of PS3.18 Table 8.7.3-5). Pixels that a syntax cannot hold are 406. Everything made without loss
+was decoded again and found equal before it is sent.
 """
 
 DEVIATIONS = """\
@@ -53,6 +57,11 @@ DEVIATIONS = """\
 - Metadata and search results are sent as JSON, not as XML.
 - Lossy pixel data are not decompressed unasked: without `transfer-syntax` in Accept they are sent as
   stored.
+- An instance that is lossily compressed here is a derived one: it has its own SOP Instance UID, names its
+  source, and says by what and how much it was compressed (PS3.3 C.7.6.1.1.5).
+- An HTJ2K stream that is made here has the precision of Bits Allocated, not of Bits Stored.
+- Asked for in a compressed transfer syntax, a study or series that holds an instance without pixel data
+  is 406.
 - Rendered resources, thumbnails, deletion, worklists (UPS-RS) and the WADO-URI service are not offered.
 """
 
@@ -115,14 +124,15 @@ def _syntaxes() -> Iterable[str]:
     yield "## Transfer syntaxes"
     yield SYNTAXES
     yield _table(
-        ("UID", "name", "frames sent as", "lossy", "decoded here"),
+        ("UID", "name", "frames sent as", "lossy", "decoded here", "made here"),
         [_syntax(syntax) for syntax in TRANSFER_SYNTAXES],
     )
 
 
 def _syntax(syntax: TransferSyntax) -> tuple[str, ...]:
     name = f"{syntax.name} (retired)" if syntax.retired else syntax.name
-    marks = ("yes" if mark else "" for mark in (syntax.lossy, syntax.decodable))
+    made = syntax.uid in ENCODERS
+    marks = ("yes" if mark else "" for mark in (syntax.lossy, syntax.decodable, made))
     return syntax.uid, name, f"`{syntax.media_type}`", *marks
 
 
