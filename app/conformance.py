@@ -62,6 +62,7 @@ DEVIATIONS = """\
 - An HTJ2K stream that is made here has the precision of Bits Allocated, not of Bits Stored.
 - Asked for in a compressed transfer syntax, a study or series that holds an instance without pixel data
   is 406.
+- Pixel data (`/pixeldata`) are offered of an instance, not of a series or study.
 - Rendered resources, thumbnails, deletion, worklists (UPS-RS) and the WADO-URI service are not offered.
 """
 

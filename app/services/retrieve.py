@@ -28,6 +28,8 @@ from app.wire.accept import Offer
 from app.wire.conditional import etag
 
 PIXEL_DATA = "7FE00010"
+#: And Float and Double Float Pixel Data: an instance has one of them.
+PIXELS = (PIXEL_DATA, "7FE00008", "7FE00009")
 ENCAPSULATED_DOCUMENT = "00420011"
 
 
@@ -76,6 +78,13 @@ async def bulkdata(root: Root, resource: Resource, path: str, ask: Ask) -> Plan:
     content = await _bulk_content(root, row, path)
     location = f"{root.url}/{row.resource.path}/bulkdata/{path}"
     return Plan(offer, (Part(offer.content_type, location, content),), tag)
+
+
+async def pixel_data(root: Root, resource: Resource, ask: Ask) -> Plan:
+    """The pixel data of one instance, integer or floating (PS3.18 section 10.4.3.3.6). Raises NotFound."""
+    row = await one(root, resource, "bulkdata")
+    path = next((path for path in PIXELS if path in row.bulkdata), PIXEL_DATA)
+    return await bulkdata(root, resource, path, ask)
 
 
 async def located(root: Root, resource: Resource, *columns: Column) -> list[Located]:

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import httpx
 import numpy as np
 import pytest
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
+from pydicom.pixels import pixel_array
 
 from app.dicom import codestream, transfer_syntaxes
 from app.dicom.encoders import ENCODERS
@@ -124,9 +125,7 @@ async def test_what_cannot_be_made_is_406(client: httpx.AsyncClient) -> None:
     for path, asked in (("", dicom(BASELINE)), ("/frames/1", f"image/jpeg; transfer-syntax={BASELINE}")):
         answer = await get(client, url(dataset, path), asked)
         assert (answer.status_code, "so many bits" in answer.json()["detail"]) == (406, True)
-    report = ct(PixelData=None)
-    del report.PixelData
-    await stored(client, part10(report))
+    await stored(client, part10(report := _report()))
     answer = await get(client, url(report), dicom(LOSSLESS_JPEG))
     assert (answer.status_code, "no pixel data" in answer.json()["detail"]) == (406, True)
 
@@ -136,7 +135,7 @@ async def test_bits_that_an_encoder_would_lose_are_406_and_rle_keeps_them(client
     await stored(client, part10(dataset := ct(PixelData=overlaid)))
     assert (await get(client, url(dataset), dicom("1.2.840.10008.1.2.4.80"))).status_code == 406
     answer = await get(client, url(dataset), dicom("1.2.840.10008.1.2.5"))
-    assert dcmread(BytesIO(answer.content)).pixel_array.tobytes() == overlaid
+    assert pixel_array(BytesIO(answer.content), correct_unused_bits=False).tobytes() == overlaid
 
 
 async def test_the_cache_answers_again_and_never_who_may_not_see(
@@ -165,6 +164,23 @@ async def test_more_than_one_request_may_have_is_413(
     for path, asked in (("", dicom(LOSSLESS_JPEG)), ("/frames/1,2", 'multipart/related; type="image/jphc"')):
         answer = await get(client, url(dataset, path), asked)
         assert (answer.status_code, answer.headers["content-type"]) == (413, "application/problem+json")
+
+
+async def test_pixel_data_of_an_instance(client: httpx.AsyncClient) -> None:
+    data, native = real("CT_small.dcm")
+    compressed, frames = real("emri_small_RLE.dcm")
+    await stored(client, data, compressed, part10(report := _report()))
+    answer = await get(client, url(native, "/pixeldata"), "application/octet-stream")
+    assert (answer.status_code, answer.content) == (200, native.PixelData)
+    streams = await get(client, url(frames, "/pixeldata"), 'multipart/related; type="image/dicom-rle"')
+    assert len(received(streams.headers["content-type"], streams.content)) == frames.NumberOfFrames
+    assert (await get(client, url(report, "/pixeldata"))).status_code == 404
+
+
+def _report() -> Dataset:
+    report = ct()
+    del report.PixelData
+    return report
 
 
 def _parts(archive: object) -> dict[str, object]:
