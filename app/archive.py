@@ -8,6 +8,7 @@ from anyio import CapacityLimiter
 from app.codecs import Codecs
 from app.database import Database
 from app.settings import Settings
+from app.storage.cache import Cache
 from app.storage.object_store import ObjectStore
 from app.storage.open import open_store
 from app.storage.spool import Spools
@@ -19,7 +20,7 @@ EXAMINED_AT_ONCE = 2
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """Settings, database, object store, arriving instances and codecs of one running process.
+    """Settings, database, object store, arriving instances, codecs and cache of one running process.
 
     `examining` are the turns in which arriving instances are taken apart.
     """
@@ -30,6 +31,7 @@ class Archive:
     spools: Spools
     codecs: Codecs
     examining: CapacityLimiter
+    cache: Cache
 
     @classmethod
     async def open(cls, settings: Settings) -> Self:
@@ -43,9 +45,12 @@ class Archive:
             largest=settings.max_instance_bytes,
         )
         codecs = Codecs(settings.codec_processes, settings.codec_seconds, settings.codec_memory)
-        return cls(settings, database, store, spools, codecs, CapacityLimiter(EXAMINED_AT_ONCE))
+        cache = Cache(settings.data / "cache", settings.cache_bytes, settings.spare_bytes)
+        examining = CapacityLimiter(EXAMINED_AT_ONCE)
+        return cls(settings, database, store, spools, codecs, examining, cache)
 
     async def close(self) -> None:
-        """Give back connections and files."""
+        """Give back connections and files, and end codec processes."""
+        await self.codecs.close()
         await self.database.close()
         await self.store.close()

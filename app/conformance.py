@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from app.dicom.encoders import ENCODERS
 from app.dicom.transfer_syntaxes import TRANSFER_SYNTAXES, TransferSyntax
 from app.dicom.validation import FAILURE_REASONS, WARNING_REASONS
 from app.errors import Fact
@@ -65,7 +66,10 @@ there are warnings, 409 when none was.
 
 SYNTAXES = """\
 All are stored and sent as stored, and so are those that are not listed. Where one is decoded here, its
-frames are also sent as native pixels and its instances in Explicit VR Little Endian.
+frames are also sent as native pixels and its instances in Explicit VR Little Endian, and both in every
+syntax that is made here, when Accept names it (frames also by its media type alone, which means the
+default of PS3.18 Table 8.7.3-5). Pixels that a syntax cannot hold are 406. Everything made without loss
+was decoded again and found equal before it is sent.
 """
 
 DEVIATIONS = """\
@@ -84,6 +88,12 @@ DEVIATIONS = """\
   has none, and a `Warning: 299` header says so. Presentation states and supplemental palettes are not
   applied.
 - WADO-URI does not de-identify: `anonymize=yes` is refused (400).
+- An instance that is lossily compressed here is a derived one: it has its own SOP Instance UID, names its
+  source, and says by what and how much it was compressed (PS3.3 C.7.6.1.1.5).
+- An HTJ2K stream that is made here has the precision of Bits Allocated, not of Bits Stored.
+- Asked for in a compressed transfer syntax, a study or series that holds an instance without pixel data
+  is 406.
+- Pixel data (`/pixeldata`) are offered of an instance, not of a series or study.
 """
 
 ABSENT = """\
@@ -103,15 +113,10 @@ class Absent:
 #: How many features the list has, and those that are not supported, by number. A test of one must fail.
 ROWS = 147
 NOT_SUPPORTED: dict[int, Absent] = {
-    34: Absent("Private attributes in includefield", "The index knows the standard's attributes only."),
     44: Absent("Total count of a search", "Optional; the Warning header says how many results remain."),
     45: Absent(
         "TimezoneOffsetFromUTC in a query",
         "Optional; refused with 400, since times are matched as they were stored.",
-    ),
-    54: Absent(
-        "Transcoding to a compressed transfer syntax",
-        "Optional; instances are sent as stored or in Explicit VR Little Endian, else 406.",
     ),
     59: Absent("410 for what was deleted", "Nothing can be deleted yet."),
     89: Absent("application/zip", "Not in the standard's list for these resources; not offered yet."),
@@ -195,14 +200,15 @@ def _syntaxes() -> Iterable[str]:
     yield "## Transfer syntaxes"
     yield SYNTAXES
     yield _table(
-        ("UID", "name", "frames sent as", "lossy", "decoded here"),
+        ("UID", "name", "frames sent as", "lossy", "decoded here", "made here"),
         [_syntax(syntax) for syntax in TRANSFER_SYNTAXES],
     )
 
 
 def _syntax(syntax: TransferSyntax) -> tuple[str, ...]:
     name = f"{syntax.name} (retired)" if syntax.retired else syntax.name
-    marks = ("yes" if mark else "" for mark in (syntax.lossy, syntax.decodable))
+    made = syntax.uid in ENCODERS
+    marks = ("yes" if mark else "" for mark in (syntax.lossy, syntax.decodable, made))
     return syntax.uid, name, f"`{syntax.media_type}`", *marks
 
 

@@ -53,6 +53,10 @@ class TooLarge(Fact):
     """The body is larger than this archive takes."""
 
 
+class TooMuchToConvert(TooLarge):
+    """One request would have more converted than this archive does at once: ask for less, or as stored."""
+
+
 class RangeNotSatisfiable(Fact):
     """The requested byte range lies outside the resource."""
 
@@ -79,6 +83,10 @@ class InvalidInstance(Fact):
 
 class CannotDecode(Fact):
     """The pixel data cannot be decoded: no codec for it, or a damaged code stream."""
+
+
+class CannotEncode(Fact):
+    """These pixel data cannot be sent in that transfer syntax: ask for another, or as stored."""
 
 
 class ObjectNotFound(Fact):

@@ -90,6 +90,12 @@ class Settings(BaseSettings):
     """How long one frame may take to decode before its process is ended."""
     codec_memory: ByteSize = Field(default=ByteSize(4 * GIB), ge=256 * MIB)
     """The address space of one decoding process."""
+    cache_bytes: ByteSize = Field(default=ByteSize(8 * GIB), ge=0)
+    """What converted instances and frames may take in the folder `cache` of `data`; 0 keeps none."""
+    conversion_bytes: ByteSize = Field(default=ByteSize(16 * GIB), ge=1)
+    """How much one request may have converted; for more it gets 413."""
+    spare_bytes: ByteSize = Field(default=ByteSize(1 * GIB), ge=0)
+    """Nothing is converted (503) while the disk of `data` has less room than this."""
 
     @classmethod
     def load(cls, **chosen: Any) -> Self:

@@ -41,6 +41,7 @@ KEPT_TO = {
     "asyncpg": {"database"},
     "pydicom": {"dicom", "demo"},
     "gdcm": {"dicom"},
+    "imagecodecs": {"dicom"},
     "numpy": {"dicom"},
     "prometheus_client": {"routers"},
 }

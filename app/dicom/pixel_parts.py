@@ -1,9 +1,7 @@
 """The body parts that bring pixel data and other bulk data (PS3.18 sections 8.7.3.3 and 10.5.1)."""
 
-import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import accumulate
 from pathlib import Path
 
 from app.dicom import codestream, transfer_syntaxes, writer
@@ -16,7 +14,6 @@ from app.errors import InvalidInstance
 _CHUNK = 1 << 20
 #: The head of a code stream that is looked at: profiles and comments may stand before the frame header.
 _HEAD = 1 << 18
-_ITEM_HEADER = 8
 _FRAGMENTS = 0xFFFFFFFF
 
 
@@ -117,10 +114,8 @@ def joined(tag: int, vr: str, parts: list[BulkPart]) -> Iterator[bytes | BulkPar
 def _encapsulated(parts: list[BulkPart]) -> Iterator[bytes | BulkPart]:
     """One fragment a part, behind a Basic Offset Table where its 32 bits suffice (PS3.5 section A.4)."""
     sizes = [part.size for part in parts]
-    offsets = list(accumulate((_ITEM_HEADER + size + size % 2 for size in sizes), initial=0))[:-1]
-    table = struct.pack(f"<{len(offsets)}I", *offsets) if offsets[-1] <= 0xFFFFFFFF else b""
     yield writer.header(PIXEL_DATA, "OB", _FRAGMENTS)
-    yield writer.fragment(len(table)) + table
+    yield writer.offset_table(sizes)
     for part, size in zip(parts, sizes, strict=True):
         yield writer.fragment(size + size % 2)
         yield part

@@ -3,7 +3,8 @@
 import mmap
 import os
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -27,13 +28,13 @@ _OFFSET_TABLES = (EXTENDED_OFFSET_TABLE, EXTENDED_OFFSET_TABLE_LENGTHS)
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
+class Source:
     """One data set (the instance's, or an item's) as a Part 10 of its own, and how to read its bytes."""
 
     part10: Part10
     read: Read
 
-    def item(self, elements: list[Element]) -> "_Source":
+    def item(self, elements: list[Element]) -> "Source":
         return replace(self, part10=replace(self.part10, dataset=elements))
 
 
@@ -47,14 +48,36 @@ def to_explicit_little_endian(source: Path, target: Path) -> None:
     Raises InvalidInstance for what cannot be read; CannotDecode for pixel data without a codec, damaged, or
     too long for a native element. Nothing stays at `target` then.
     """
-    with source.open("rb") as stored, _mapped(stored) as data:
+    with opened(source) as instance:
+        write(instance, target)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Source]:
+    """The instance in a file. Raises InvalidInstance, and CannotDecode where its frames cannot be told."""
+    with path.open("rb") as stored, _mapped(stored) as data:
         part10 = read_part10(data)
         read: Read = (lambda o, n: part10.data[o : o + n]) if part10.deflated else _reader(stored)
         _require_native_or_framed(part10)
-        with writer.create(target) as out:
-            out.write(_preamble(part10))
-            for chunk in _data_set(_Source(part10, read)):
-                out.write(chunk)
+        yield Source(part10, read)
+
+
+def write(
+    source: Source,
+    target: Path,
+    uid: str = EXPLICIT_LITTLE_ENDIAN,
+    replaced: Mapping[int, Iterable[bytes]] | None = None,
+    sop_instance_uid: str | None = None,
+) -> None:
+    """Write an instance under a transfer syntax that is explicit little endian around its pixel data.
+
+    `replaced` are whole elements of the data set that stand instead of its own. Encapsulated pixel data
+    that is not replaced is decoded. Nothing stays at `target` when this fails.
+    """
+    with writer.create(target) as out:
+        out.write(_preamble(source.part10, uid, sop_instance_uid))
+        for chunk in _data_set(source, replaced):
+            out.write(chunk)
 
 
 def _mapped(stored: BinaryIO) -> mmap.mmap:
@@ -77,26 +100,26 @@ def _require_native_or_framed(part10: Part10) -> None:
         raise CannotDecode(frames.explain(part10))
 
 
-def _preamble(part10: Part10) -> bytes:
+def _preamble(part10: Part10, uid: str, sop_instance_uid: str | None) -> bytes:
     return writer.preamble(
         part10.text(0x00080016) or part10.text(0x00020002),
-        part10.text(0x00080018) or part10.text(0x00020003),
-        EXPLICIT_LITTLE_ENDIAN,
+        sop_instance_uid or part10.text(0x00080018) or part10.text(0x00020003),
+        uid,
         [(element.tag, element.vr, part10.value(element)) for element in part10.meta],
     )
 
 
-def _data_set(source: _Source) -> Iterator[bytes]:
-    changed = dict(_changed(source))
+def _data_set(source: Source, replaced: Mapping[int, Iterable[bytes]] | None = None) -> Iterator[bytes]:
+    changed: Mapping[int, Iterable[bytes]] = replaced or dict(_changed(source))
     present = {e.tag: e for e in source.part10.dataset if e.tag & 0xFFFF and e.tag not in _OFFSET_TABLES}
     for tag in sorted({*present, *changed}):
         if tag in changed:
-            yield changed[tag]
+            yield from changed[tag]
         else:
             yield from _element(source, present[tag])
 
 
-def _element(source: _Source, element: Element) -> Iterator[bytes]:
+def _element(source: Source, element: Element) -> Iterator[bytes]:
     if element.fragments is not None:
         yield from _decoded(source, element)
         return
@@ -128,7 +151,7 @@ def _encoding(part10: Part10, element: Element) -> tuple[str, int]:
     return vr, 1 if part10.little_endian else word
 
 
-def _value(source: _Source, element: Element, word: int) -> Iterator[bytes]:
+def _value(source: Source, element: Element, word: int) -> Iterator[bytes]:
     if element.length <= _CHUNK:
         value = source.part10.value(element)
         yield native.swap_words(value, word) if word > 1 else value
@@ -139,21 +162,29 @@ def _value(source: _Source, element: Element, word: int) -> Iterator[bytes]:
         yield native.swap_words(chunk, word) if word > 1 else chunk
 
 
-def _changed(source: _Source) -> Iterator[tuple[int, bytes]]:
+def _changed(source: Source) -> Iterator[tuple[int, list[bytes]]]:
     """The elements that decoding the pixel data changes, written anew."""
     element = source.part10.get(PIXEL_DATA)
     if element is None or element.fragments is None:
         return
-    after = pixels.decoded(pixel_description.from_part10(source.part10), source.part10.transfer_syntax_uid)
-    photometric, planar = after.photometric_interpretation.encode("latin-1"), after.planar_configuration
+    before = pixel_description.from_part10(source.part10)
+    yield from described(pixels.decoded(before, source.part10.transfer_syntax_uid))
+
+
+def described(after: pixel_description.PixelDescription) -> Iterator[tuple[int, list[bytes]]]:
+    """The elements of a pixel description that follow from how its frames are encoded, written anew."""
+    photometric = after.photometric_interpretation.encode("latin-1")
     if photometric:
-        yield _PHOTOMETRIC_INTERPRETATION, writer.element(_PHOTOMETRIC_INTERPRETATION, "CS", photometric)
+        yield (
+            _PHOTOMETRIC_INTERPRETATION,
+            [writer.element(_PHOTOMETRIC_INTERPRETATION, "CS", photometric)],
+        )
     if after.samples > 1:
-        value = struct.pack("<H", planar)
-        yield _PLANAR_CONFIGURATION, writer.element(_PLANAR_CONFIGURATION, "US", value)
+        value = struct.pack("<H", after.planar_configuration)
+        yield _PLANAR_CONFIGURATION, [writer.element(_PLANAR_CONFIGURATION, "US", value)]
 
 
-def _decoded(source: _Source, element: Element) -> Iterator[bytes]:
+def _decoded(source: Source, element: Element) -> Iterator[bytes]:
     """Pixel Data as native frames without gaps (PS3.5 section 8.1.1)."""
     part10 = source.part10
     if element.tag != PIXEL_DATA:

@@ -1,8 +1,9 @@
 """Writing the DICOM file format in Explicit VR Little Endian (PS3.10 section 7, PS3.5 section 7.1.2)."""
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import accumulate
 from pathlib import Path
 from typing import BinaryIO
 
@@ -52,6 +53,13 @@ def element(tag: int, vr: str, value: bytes) -> bytes:
 def fragment(length: int) -> bytes:
     """What stands before a fragment of `length` bytes, which is even (PS3.5 section A.4)."""
     return _FRAGMENT.pack(0xFFFE, 0xE000, length)
+
+
+def offset_table(sizes: Sequence[int]) -> bytes:
+    """The item of a Basic Offset Table for one fragment a frame; empty where 32 bits do not suffice."""
+    offsets = list(accumulate((_FRAGMENT.size + size + size % 2 for size in sizes), initial=0))[:-1]
+    table = struct.pack(f"<{len(offsets)}I", *offsets) if offsets and offsets[-1] <= UNDEFINED else b""
+    return fragment(len(table)) + table
 
 
 def preamble(

@@ -99,6 +99,13 @@ async def bulkdata(
     return PlanResponse(plan, request)
 
 
+@router.get(_INSTANCE + "/pixeldata", responses=BULK)
+async def pixel_data(request: Request, root: ARoot, study: str, series: str, instance: str) -> Response:
+    """Retrieve the pixel data of an instance: whole, or a part for each compressed frame."""
+    plan = await retrieve.pixel_data(root, address(study, series, instance), get_ask(request))
+    return PlanResponse(plan, request)
+
+
 @router.get("/studies/{study}/series/{series}", responses=RETRIEVED)
 async def series(request: Request, root: ARoot, study: str, series: str) -> Response:
     """Retrieve every instance of a series."""

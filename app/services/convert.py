@@ -1,21 +1,45 @@
-"""Rewriting and decoding for one plan, into a folder of its own that goes when the plan is closed."""
+"""Converting instances and frames for one plan: what it holds of the cache until its last byte is sent."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import TypeVar
 
-import aiofiles
 import orjson
 
 from app.archive import Archive
 from app.dicom import pixel_description
+from app.dicom.encoders import QUALITY
 from app.dicom.frames import FrameIndex
 from app.dicom.pixel_description import PixelDescription
-from app.errors import CannotDecode
+from app.dicom.transcode import Frame
+from app.errors import CannotDecode, TooMuchToConvert
 from app.index.locate import Located
 from app.services.plan import Scratch
+from app.storage.cache import Held, Make
 from app.storage.open import as_path
+
+K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
+#: Reads bytes at an offset.
+Read = Callable[[int, int], Awaitable[bytes]]
+#: Stands in every key of the cache: what is made otherwise gets other keys.
+_EDITION = f"1 {QUALITY}"
+
+
+@dataclass(frozen=True, slots=True)
+class FramesOf:
+    """An instance's frames: its row with its DICOM JSON, where they lie, and how to read there."""
+
+    row: Located
+    index: FrameIndex
+    read: Read
+
+    async def frame(self, number: int, description: PixelDescription) -> Frame:
+        """One frame as it is stored."""
+        parts = [await self.read(*each) for each in self.index.ranges(number)]
+        return Frame(self.index.assemble(number, parts), self.row.transfer_syntax_uid, description)
 
 
 class Conversion:
@@ -23,54 +47,74 @@ class Conversion:
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
-        self._folder: TemporaryDirectory[str] | None = None
-        # One request never waits for more codecs than there are: the next one's turn comes after a frame of
-        # this one, not after a series. Nor are the code streams of what waits in memory meanwhile.
-        self._turns = asyncio.Semaphore(archive.settings.codec_processes)
+        self._held: list[Held] = []
+        self._left = int(archive.settings.conversion_bytes)
 
     def close(self) -> None:
-        """Remove every scratch file."""
-        if self._folder:
-            self._folder.cleanup()
+        """Let go of every file."""
+        while self._held:
+            self._held.pop().release()
 
-    async def instances(self, rows: Sequence[Located], *, tolerant: bool) -> dict[str, Scratch]:
-        """Each instance in Explicit VR Little Endian, by object key.
+    async def instances(self, rows: Sequence[Located], uid: str, *, tolerant: bool) -> dict[str, Scratch]:
+        """Each instance in the transfer syntax `uid`, by object key.
 
-        What cannot be decoded is left out if `tolerant`, else raises CannotDecode.
+        What cannot be decoded is left out if `tolerant`, else raises CannotDecode, CannotEncode. Raises
+        TooMuchToConvert beyond what one request may have, and StoreUnavailable where the disk is too full.
         """
-        made = await asyncio.gather(*(self._instance(row, tolerant) for row in rows))
-        return {row.object_key: scratch for row, scratch in zip(rows, made, strict=True) if scratch}
+        if sum(row.size for row in rows) > self._left:
+            raise TooMuchToConvert
+        by_key = {row.object_key: row for row in rows}
+        made = await self._each(by_key, lambda key: self._instance(by_key[key], uid, tolerant))
+        return {key: scratch for key, scratch in made.items() if scratch}
 
-    async def frames(self, row: Located, index: FrameIndex, numbers: Sequence[int]) -> dict[int, Scratch]:
-        """Frames of one instance as native little-endian pixels, by number. Raises CannotDecode."""
-        description = pixel_description.from_json(orjson.loads(row.json))
-        distinct = sorted(set(numbers))
-        made = await asyncio.gather(*(self._frame(row, index, number, description) for number in distinct))
-        return dict(zip(distinct, made, strict=True))
+    async def frames(self, of: FramesOf, numbers: Iterable[int], uid: str) -> dict[int, Scratch]:
+        """Frames of one instance by number: native little-endian pixels for Explicit VR Little Endian.
 
-    async def _instance(self, row: Located, tolerant: bool) -> Scratch | None:
-        target = self._path(row.object_key)
+        Raises as `instances` does.
+        """
+        description = pixel_description.from_json(orjson.loads(of.row.json))
+        return await self._each(set(numbers), lambda number: self._frame(of, number, description, uid))
+
+    async def _each(self, keys: Iterable[K], make: Callable[[K], Awaitable[T]]) -> dict[K, T]:
+        """What `make` gives for each key. No more at once than there are processes: others want them too."""
+        turns = asyncio.Semaphore(self._archive.codecs.processes)
+        made: dict[K, T] = {}
+
+        async def one(key: K) -> None:
+            async with turns:
+                made[key] = await make(key)
+
         try:
-            async with self._turns, as_path(self._archive.store, row.object_key) as source:
-                await self._archive.codecs.to_explicit_little_endian(source, row.size, target)
+            async with asyncio.TaskGroup() as group:
+                for key in keys:
+                    group.create_task(one(key))
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from None
+        return made
+
+    async def _instance(self, row: Located, uid: str, tolerant: bool) -> Scratch | None:
+        async def make(target: Path) -> None:
+            async with as_path(self._archive.store, row.object_key) as source:
+                await self._archive.codecs.transcode(source, row.size, target, uid, self._left)
+
+        try:
+            return await self._hold(row, f"instance {uid}", make)
         except CannotDecode:
             if not tolerant:
                 raise
             return None
-        return Scratch(target, target.stat().st_size)
 
-    async def _frame(
-        self, row: Located, index: FrameIndex, number: int, description: PixelDescription
-    ) -> Scratch:
-        store, target = self._archive.store, self._path(str(number))
-        async with self._turns:
-            parts = [await store.read(row.object_key, *each) for each in index.ranges(number)]
-            stored = index.assemble(number, parts)
-            native = await self._archive.codecs.decode_frame(stored, row.transfer_syntax_uid, description)
-            async with aiofiles.open(target, "wb") as stream:
-                await stream.write(native)
-        return Scratch(target, len(native))
+    async def _frame(self, of: FramesOf, number: int, description: PixelDescription, uid: str) -> Scratch:
+        async def make(target: Path) -> None:
+            frame = await of.frame(number, description)
+            await self._archive.codecs.transcode_frame(target, frame, uid, self._left)
 
-    def _path(self, name: str) -> Path:
-        self._folder = self._folder or TemporaryDirectory(dir=self._archive.store.temp, prefix="convert-")
-        return Path(self._folder.name, name)
+        return await self._hold(of.row, f"frame {number} {uid}", make)
+
+    async def _hold(self, row: Located, form: str, make: Make) -> Scratch:
+        held = await self._archive.cache.hold(f"{row.sha256.hex()} {_EDITION} {form}", make)
+        self._held.append(held)
+        self._left -= held.size
+        if self._left < 0:
+            raise TooMuchToConvert
+        return Scratch(held.path, held.size)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from app.dicom import transfer_syntaxes
+from app.dicom.encoders import ENCODERS
 from app.dicom.transfer_syntaxes import EXPLICIT_LITTLE_ENDIAN, OCTET_STREAM, TransferSyntax
 from app.wire.accept import Offer
 
@@ -11,8 +12,8 @@ DICOM_JSON = "application/dicom+json"
 DICOM_XML = "application/dicom+xml"
 #: As stored; all in Explicit VR Little Endian; in that where nothing is lost by it, else as stored.
 STORED, EXPLICIT, DEFAULT = "stored", "explicit", "default"
-#: Frames as native little-endian pixels.
-NATIVE = "native"
+#: Frames as native little-endian pixels; instances or frames in another compressed transfer syntax.
+NATIVE, TRANSCODED = "native", "transcoded"
 #: The parts are of several transfer syntaxes, each named in its part's header.
 SEVERAL = ""
 
@@ -40,9 +41,11 @@ def acceptable(uid: str) -> bool:
     return uid == EXPLICIT_LITTLE_ENDIAN or syntax.lossy or not syntax.decodable
 
 
-def converts(form: str, uid: str) -> bool:
+def converts(offer: Offer, uid: str) -> bool:
     """Whether an instance of this transfer syntax must be rewritten to be sent in a form."""
-    return {STORED: False, EXPLICIT: uid != EXPLICIT_LITTLE_ENDIAN, DEFAULT: not acceptable(uid)}[form]
+    if offer.name == DEFAULT:
+        return not acceptable(uid)
+    return offer.name != STORED and uid != offer.transfer_syntax
 
 
 def instance_offers(uids: Iterable[str], *, single: bool) -> list[Offer]:
@@ -54,6 +57,7 @@ def instance_offers(uids: Iterable[str], *, single: bool) -> list[Offer]:
         offers.insert(0, Offer(EXPLICIT, DICOM, True, EXPLICIT_LITTLE_ENDIAN, default=lossless))
     if not any(offer.default for offer in offers):
         offers.insert(0, Offer(DEFAULT, DICOM, True, SEVERAL, default=True))
+    offers += [Offer(TRANSCODED, DICOM, True, uid) for uid in _made_of(stored)]
     return offers + [_single(offer) for offer in offers if single]
 
 
@@ -61,6 +65,7 @@ def frame_offers(uid: str, *, native: bool, single: bool) -> list[Offer]:
     """Forms of frames stored in this transfer syntax, `native` or code streams; `single` for one frame."""
     syntax = transfer_syntaxes.get(uid)
     offers = list(_native_offers(uid) if native else _code_stream_offers(syntax))
+    offers += [offer for made in _made_of({uid}) for offer in _transcoded_offers(transfer_syntaxes.get(made))]
     return offers + [_single(offer) for offer in offers if single]
 
 
@@ -85,6 +90,20 @@ def _code_stream_offers(syntax: TransferSyntax) -> Iterable[Offer]:
         yield Offer(STORED, syntax.media_type, True, syntax.uid, True, True, aliases)
     if syntax.decodable:
         yield Offer(NATIVE, OCTET_STREAM, True, EXPLICIT_LITTLE_ENDIAN, default=True)
+
+
+def _made_of(stored: set[str]) -> list[str]:
+    """The compressed transfer syntaxes in which instances stored so can be sent, but for their own."""
+    if not all(transfer_syntaxes.get(uid).decodable for uid in stored):
+        return []
+    return [uid for uid in ENCODERS if {uid} != stored]
+
+
+def _transcoded_offers(syntax: TransferSyntax) -> Iterable[Offer]:
+    default = transfer_syntaxes.default(syntax.media_type) is syntax
+    aliases = _ALIASES.get(syntax.media_type, ())
+    yield Offer(TRANSCODED, syntax.media_type, True, syntax.uid, default, aliases=aliases)
+    yield Offer(TRANSCODED, OCTET_STREAM, True, syntax.uid)
 
 
 def _the_one(uids: set[str]) -> str:

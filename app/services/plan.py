@@ -85,7 +85,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Scratch:
-    """Bytes of a file that was made for this plan alone."""
+    """Bytes of a file that is held for this plan."""
 
     path: Path
     size: int
@@ -110,7 +110,7 @@ class Part:
 class Plan:
     """An answer: the form agreed on, its parts in order, and a strong entity tag over all that was decided.
 
-    Whoever sends it calls `close` afterwards, sent or not: it removes what was made for this plan alone.
+    Whoever sends it calls `close` afterwards, sent or not: it lets go of what is held for this plan.
     """
 
     offer: Offer

@@ -1,10 +1,12 @@
 """WADO-RS retrieval of instances, frames and bulk data (PS3.18 section 10.4): from an address to a plan.
 
 The order is always the same: locate (404), agree on a form (406), compare entity tags (304), and only then
-read or decode anything. What must be decoded lies decoded in scratch files before the first byte is sent.
+read or decode anything. What must be converted is held, converted, in
+the cache before the first byte is sent.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from hashlib import sha256
 
 from anyio import to_thread
@@ -19,7 +21,7 @@ from app.index import locate
 from app.index.locate import Located
 from app.index.locate import Part as Column
 from app.services import forms
-from app.services.convert import Conversion
+from app.services.convert import Conversion, FramesOf, Read
 from app.services.plan import Content, Part, Plan, Ready, Stored, StoredFrame
 from app.services.root import Ask, Root
 from app.storage.open import as_path
@@ -27,6 +29,8 @@ from app.wire.accept import Offer
 from app.wire.conditional import etag
 
 PIXEL_DATA = "7FE00010"
+#: And Float and Double Float Pixel Data: an instance has one of them.
+PIXELS = (PIXEL_DATA, "7FE00008", "7FE00009")
 ENCAPSULATED_DOCUMENT = "00420011"
 
 
@@ -38,13 +42,14 @@ async def instances(root: Root, resource: Resource, ask: Ask) -> Plan:
     tag = entity_tag(root, offer, found)
     ask.require_change(tag)
     conversion = Conversion(root.archive)
-    changing = [row for row in found if forms.converts(offer.name, row.transfer_syntax_uid)]
+    changing = [row for row in found if forms.converts(offer, row.transfer_syntax_uid)]
+    uid = offer.transfer_syntax or transfer_syntaxes.EXPLICIT_LITTLE_ENDIAN
     try:
-        made = await conversion.instances(changing, tolerant=offer.name == forms.DEFAULT)
+        made = await conversion.instances(changing, uid, tolerant=offer.name == forms.DEFAULT)
     except BaseException:
         conversion.close()
         raise
-    parts = [_instance_part(root, row, made.get(row.object_key)) for row in found]
+    parts = [_instance_part(root, row, uid, made.get(row.object_key)) for row in found]
     return Plan(offer, tuple(parts), tag, conversion.close)
 
 
@@ -74,6 +79,13 @@ async def bulkdata(root: Root, resource: Resource, path: str, ask: Ask) -> Plan:
     content = await _bulk_content(root, row, path)
     location = f"{root.url}/{row.resource.path}/bulkdata/{path}"
     return Plan(offer, (Part(offer.content_type, location, content),), tag)
+
+
+async def pixel_data(root: Root, resource: Resource, ask: Ask) -> Plan:
+    """The pixel data of one instance, integer or floating (PS3.18 section 10.4.3.3.6). Raises NotFound."""
+    row = await one(root, resource, "bulkdata")
+    path = next((path for path in PIXELS if path in row.bulkdata), PIXEL_DATA)
+    return await bulkdata(root, resource, path, ask)
 
 
 async def located(root: Root, resource: Resource, *columns: Column) -> list[Located]:
@@ -106,11 +118,11 @@ def entity_tag(root: Root, form: object, rows: Sequence[Located], *more: object)
     return etag(digest.hexdigest()[:32])
 
 
-def _instance_part(root: Root, row: Located, converted: Content | None) -> Part:
+def _instance_part(root: Root, row: Located, uid: str, converted: Content | None) -> Part:
     stored = Stored(root.archive.store, row.object_key, ((0, row.size),))
-    uid = transfer_syntaxes.EXPLICIT_LITTLE_ENDIAN if converted else row.transfer_syntax_uid
+    sent = uid if converted else row.transfer_syntax_uid
     location = f"{root.url}/{row.resource.path}"
-    return Part(f"{forms.DICOM}; transfer-syntax={uid}", location, converted or stored)
+    return Part(f"{forms.DICOM}; transfer-syntax={sent}", location, converted or stored)
 
 
 async def _frames(root: Root, row: Located, index: FrameIndex, numbers: Sequence[int], ask: Ask) -> Plan:
@@ -135,17 +147,20 @@ async def _frames(root: Root, row: Located, index: FrameIndex, numbers: Sequence
 async def _frame_contents(
     root: Root, row: Located, index: FrameIndex, numbers: Sequence[int], offer: Offer, conversion: Conversion
 ) -> list[Content]:
-    if offer.name == forms.NATIVE and not index.is_native:
+    store, key = root.archive.store, row.object_key
+    deflated = transfer_syntaxes.get(row.transfer_syntax_uid).deflated
+    data = await inflated(root.archive, row) if deflated else b""
+    if offer.name == forms.TRANSCODED or (offer.name == forms.NATIVE and not index.is_native):
         described = await one(root, row.resource, "dicom_json")
-        made = await conversion.frames(described, index, numbers)
+        read = _sliced(data) if deflated else partial(store.read, key)
+        uid = offer.transfer_syntax or transfer_syntaxes.EXPLICIT_LITTLE_ENDIAN
+        made = await conversion.frames(FramesOf(described, index, read), numbers, uid)
         return [made[number] for number in numbers]
-    if transfer_syntaxes.get(row.transfer_syntax_uid).deflated:
-        data = await inflated(root.archive, row)
+    if deflated:
         return [
             Ready(index.assemble(number, [bytes(data[at : at + size]) for at, size in index.ranges(number)]))
             for number in numbers
         ]
-    store, key = root.archive.store, row.object_key
     return [
         Stored(store, key, tuple(index.ranges(number)))
         if index.is_verbatim(number)
@@ -171,6 +186,13 @@ async def _document_type(root: Root, resource: Resource, path: str) -> str:
     if path != ENCAPSULATED_DOCUMENT:
         return ""
     return bulk.document_type((await one(root, resource, "dicom_json")).json)
+
+
+def _sliced(data: part10.Data) -> Read:
+    async def read(offset: int, length: int) -> bytes:
+        return bytes(data[offset : offset + length])
+
+    return read
 
 
 async def inflated(archive: Archive, row: Located) -> part10.Data:

@@ -94,7 +94,7 @@ async def test_an_instance_in_every_form_it_is_asked_for(
     "accept",
     [
         "image/png",
-        "application/dicom; transfer-syntax=1.2.840.10008.1.2.4.90",
+        "application/dicom; transfer-syntax=1.2.840.10008.1.2.4.93",
         'multipart/related; type="image/jpeg"',
         "application/dicom;q=0",
         "application/json",
@@ -251,7 +251,7 @@ async def test_compressed_frames_as_stored_and_decoded(client: httpx.AsyncClient
         got = [part.data for part in received(native.headers["content-type"], native.content)]
         assert got == [pixels[number].astype("<u2").tobytes() for number in (9, 1)]
     assert (
-        await get(client, url(dataset, "/frames/1"), 'multipart/related; type="image/jls"')
+        await get(client, url(dataset, "/frames/1"), 'multipart/related; type="image/jxl"')
     ).status_code == 406
 
 

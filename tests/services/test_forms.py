@@ -4,7 +4,7 @@ import pytest
 
 from app.errors import NotAcceptable
 from app.services.forms import bulkdata_offers, converts, frame_offers, instance_offers
-from app.wire.accept import choose
+from app.wire.accept import Offer, choose
 
 IMPLICIT, EXPLICIT, BIG = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
 JPEG, JPEG_LOSSLESS, J2K, RLE = (
@@ -34,7 +34,7 @@ REFUSED = "refused"
         ({J2K}, EXPLICIT, "explicit"),
         ({JPEG}, EXPLICIT, "explicit"),
         ({MPEG}, EXPLICIT, REFUSED),
-        ({J2K, RLE}, J2K, REFUSED),
+        ({J2K, RLE}, J2K, "transcoded"),
         ({EXPLICIT}, "1.2.3", REFUSED),
     ],
 )
@@ -60,7 +60,8 @@ def test_instances(stored: set[str], asked: str, form: str) -> None:
     ],
 )
 def test_what_must_be_rewritten(form: str, uid: str, expected: bool) -> None:
-    assert converts(form, uid) is expected
+    syntax = {"explicit": EXPLICIT, "default": "", "stored": uid}[form]
+    assert converts(Offer(form, "application/dicom", True, syntax), uid) is expected
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,9 @@ def test_what_must_be_rewritten(form: str, uid: str, expected: bool) -> None:
         (J2K, 'multipart/related; type="application/octet-stream"', "native"),
         (J2K, 'multipart/related; type="image/jp2"', "stored"),
         (J2K, 'multipart/related; type="image/*"', "stored"),
-        (J2K, 'multipart/related; type="image/jpeg"', REFUSED),
+        (J2K, 'multipart/related; type="image/jpeg"', "transcoded"),
+        (J2K, f"image/jpeg; transfer-syntax={J2K}", REFUSED),
+        (MPEG, 'multipart/related; type="image/jpeg"', REFUSED),
         (J2K, f"application/octet-stream; transfer-syntax={EXPLICIT}", "native"),
         (MPEG, 'multipart/related; type="application/octet-stream"', REFUSED),
         (RLE, 'multipart/related; type="image/x-dicom-rle"', "stored"),
@@ -89,7 +92,8 @@ def test_native_frames(uid: str, syntax: str) -> None:
     offers = frame_offers(uid, native=True, single=True)
     assert _chosen(f"application/octet-stream{syntax}", offers) == "native"
     assert _chosen(f"application/octet-stream; transfer-syntax={uid}", offers) == "native"
-    assert _chosen(f'multipart/related; type="image/jpeg"{syntax}', offers) == REFUSED
+    expected = REFUSED if syntax else "transcoded"
+    assert _chosen(f'multipart/related; type="image/jpeg"{syntax}', offers) == expected
 
 
 def test_several_frames_are_never_a_single_part() -> None:

@@ -1,0 +1,174 @@
+"""A bounded cache of files that can be made again, which any number of processes may share.
+
+`entries/` holds each under the digest of its key, `making/` what is being made, `held/` a second name of
+every entry that somebody is reading: what is thrown out meanwhile stays until they are done. An entry appears
+by one rename, whole and synced, or not at all. What was used longest ago is thrown out first.
+
+The cache answers whoever knows a key: whether they may see what lies there is decided before it is asked.
+"""
+
+import asyncio
+import fcntl
+import os
+import shutil
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+from app.errors import StoreUnavailable
+from app.storage import keys
+from app.storage.disk import DISK, facts, sweep, sync_file
+from app.storage.threads import in_thread
+
+#: After throwing out, this part of the bound is free, so that it is not done for every new entry.
+_SLACK = 8
+Make = Callable[[Path], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A file that stays as it is until it is let go."""
+
+    path: Path
+    size: int
+
+    def release(self) -> None:
+        """Let it go; its holder no longer opens it."""
+        with suppress(OSError):
+            self.path.unlink()
+
+
+class Cache:
+    """At most `limit` bytes of files in `folder`, and `spare` bytes of its disk left free.
+
+    Raises StoreUnavailable when the folder cannot be made or read.
+    """
+
+    def __init__(self, folder: Path, limit: int, spare: int = 0) -> None:
+        self._limit = limit
+        self._spare = spare
+        self._entries, self._making, self._held = (folder / name for name in ("entries", "making", "held"))
+        self._total = folder / "bytes"
+        self._lock = folder / "lock"
+        self._makers: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        with facts():
+            for each in (self._entries, self._making, self._held):
+                each.mkdir(parents=True, exist_ok=True)
+            for each in (self._making, self._held):
+                sweep(each)
+            with self._locked():
+                self._set_total(sum(entry.size for entry in self._walk()))
+
+    async def hold(self, key: str, make: Make) -> Held:
+        """The file of a key: the cached one, or one that `make` writes to the path it is given.
+
+        Several who want the same at once make it once. Raises what `make` does, and StoreUnavailable where
+        the disk is full or nearly so.
+        """
+        name = sha256(key.encode()).hexdigest()
+        maker = self._makers.setdefault(name, asyncio.Lock())
+        async with maker:
+            found = await in_thread(self._hold, name)
+            if found is None:
+                await in_thread(self._require_room)
+                found = await self._made(name, make)
+        return found
+
+    async def _made(self, name: str, make: Make) -> Held:
+        path = self._making / keys.fresh()
+        try:
+            await make(path)
+            return await in_thread(self._publish, path, name)
+        finally:
+            with suppress(OSError):
+                path.unlink()
+
+    # What follows runs in threads.
+
+    def _require_room(self) -> None:
+        with facts():
+            free = shutil.disk_usage(self._making).free
+        if free < self._spare:
+            raise StoreUnavailable(
+                "There is too little free disk space to convert: try again later, or ask for it as stored "
+                "with transfer-syntax=*."
+            )
+
+    def _hold(self, name: str) -> Held | None:
+        entry, held = self._entries / name[:2] / name, self._held / keys.fresh()
+        with facts():
+            try:
+                os.link(entry, held)
+                os.utime(held)
+            except FileNotFoundError:
+                return None
+            return Held(held, held.stat().st_size)
+
+    def _publish(self, path: Path, name: str) -> Held:
+        """The new file as an entry, held. Whoever made the same meanwhile is replaced."""
+        entry, held = self._entries / name[:2] / name, self._held / keys.fresh()
+        with facts():
+            sync_file(DISK, path)
+            os.link(path, held)
+            size = path.stat().st_size
+            if size <= self._limit:
+                entry.parent.mkdir(exist_ok=True)
+                with self._locked():
+                    before = entry.stat().st_size if entry.exists() else 0
+                    os.rename(path, entry)
+                    self._account(size - before)
+        return Held(held, size)
+
+    def _account(self, more: int) -> None:
+        total = self._get_total() + more
+        if total > self._limit:
+            total = self._throw_out(self._limit - self._limit // _SLACK)
+        self._set_total(total)
+
+    def _throw_out(self, room: int) -> int:
+        """Remove what was used longest ago until the rest fits; the bytes that remain."""
+        entries = sorted(self._walk(), key=lambda entry: entry.used)
+        total = sum(entry.size for entry in entries)
+        for entry in entries:
+            if total <= room:
+                break
+            with suppress(FileNotFoundError):
+                os.unlink(entry.path)
+            total -= entry.size
+        return total
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One thread of one process at a time; a process that ends lets go."""
+        descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _walk(self) -> Iterator["_Entry"]:
+        for folder in self._entries.iterdir():
+            for found in os.scandir(folder):
+                with suppress(FileNotFoundError):
+                    status = found.stat()
+                    yield _Entry(found.path, status.st_size, status.st_mtime_ns)
+
+    def _get_total(self) -> int:
+        try:
+            return int(self._total.read_text())
+        except (OSError, ValueError):
+            return sum(entry.size for entry in self._walk())
+
+    def _set_total(self, total: int) -> None:
+        self._total.write_text(str(total))
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    path: str
+    size: int
+    used: int

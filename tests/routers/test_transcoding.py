@@ -1,0 +1,194 @@
+"""Transcoding on request, over the whole application on both databases, with real instances."""
+
+import shutil
+import warnings
+from io import BytesIO
+from pathlib import Path
+from types import SimpleNamespace
+
+import httpx
+import numpy as np
+import pytest
+from pydicom import Dataset, dcmread
+from pydicom.pixels import pixel_array
+
+from app.dicom import codestream, transfer_syntaxes
+from app.dicom.encoders import ENCODERS
+from tests.bodies import received
+from tests.instances import ct, part10
+from tests.routers.test_wado import get, real, stored, url
+
+EXPLICIT, LOSSLESS_JPEG = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.70"
+BASELINE, LOSSY_2000 = "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.91"
+LOSSLESS = [uid for uid, encoder in ENCODERS.items() if encoder.lossless]
+#: Signed and unsigned grey, colour, a palette, several frames; native, big endian and compressed.
+REAL = (
+    "CT_small.dcm",
+    "MR_small_bigendian.dcm",
+    "MR_small_jp2klossless.dcm",
+    "SC_rgb_16bit.dcm",
+    "emri_small_RLE.dcm",
+    "examples_palette.dcm",
+)
+
+
+def dicom(uid: str) -> str:
+    return f"application/dicom; transfer-syntax={uid}"
+
+
+def kept(client: httpx.AsyncClient, tmp_path: Path) -> list[Path]:
+    return [path for path in (tmp_path / "data/cache/entries").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("name", REAL)
+async def test_lossless_forms_of_real_instances_hold_the_same_pixels(
+    client: httpx.AsyncClient, name: str
+) -> None:
+    data, dataset = real(name)
+    await stored(client, data)
+    native = (await get(client, url(dataset), dicom(EXPLICIT))).content
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = dcmread(BytesIO(native))
+        pixels = expected.pixel_array
+    for uid in LOSSLESS:
+        answer = await get(client, url(dataset), dicom(uid))
+        assert answer.status_code == 200, (uid, answer.text)
+        assert answer.headers["content-type"] == dicom(uid)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            made = dcmread(BytesIO(answer.content))
+            assert made.file_meta.TransferSyntaxUID == uid
+            assert made.SOPInstanceUID == dataset.SOPInstanceUID
+            np.testing.assert_array_equal(made.pixel_array, pixels)
+            changed = {element.tag for element in made if expected.get(element.tag) != element}
+        assert changed <= {0x00280004, 0x00280006, 0x7FE00010}
+
+
+@pytest.mark.parametrize("uid", LOSSLESS)
+async def test_frames_in_a_media_type(client: httpx.AsyncClient, uid: str) -> None:
+    data, dataset = real("emri_small.dcm")
+    await stored(client, data)
+    syntax = transfer_syntaxes.get(uid)
+    asked = f'multipart/related; type="{syntax.media_type}"; transfer-syntax={uid}'
+    answer = await get(client, url(dataset, "/frames/3,1"), asked)
+    parts = received(answer.headers["content-type"], answer.content)
+    assert [part.content_type for part in parts] == [f"{syntax.media_type}; transfer-syntax={uid}"] * 2
+    assert [part.location.rpartition("/")[2] for part in parts] == ["3", "1"]
+    single = await get(client, url(dataset, "/frames/1"), f"{syntax.media_type}; transfer-syntax={uid}")
+    assert single.content == parts[1].data
+    stream = codestream.read(single.content)
+    assert uid == "1.2.840.10008.1.2.5" or (stream and (stream.rows, stream.columns) == (64, 64))
+    octets = await get(client, url(dataset, "/frames/1"), f"application/octet-stream; transfer-syntax={uid}")
+    assert octets.content == single.content
+
+
+async def test_a_media_type_alone_means_its_default(client: httpx.AsyncClient) -> None:
+    await stored(client, part10(dataset := ct()))
+    for media_type in (
+        "image/jpeg",
+        "image/jls",
+        "image/jp2",
+        "image/jphc",
+        "image/dicom-rle",
+        "image/x-jls",
+    ):
+        answer = await get(client, url(dataset, "/frames/1"), media_type)
+        default = transfer_syntaxes.default(media_type.replace("x-jls", "jls"))
+        assert default is not None
+        assert answer.headers["content-type"] == f"{default.media_type}; transfer-syntax={default.uid}"
+
+
+@pytest.mark.parametrize(("uid", "method"), [(BASELINE, "ISO_10918_1"), (LOSSY_2000, "ISO_15444_1")])
+async def test_a_lossy_form_is_another_instance_and_says_so(
+    client: httpx.AsyncClient, uid: str, method: str
+) -> None:
+    data, dataset = real("SC_rgb_rle.dcm")
+    await stored(client, data)
+    answer = await get(client, url(dataset), dicom(uid))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        made = dcmread(BytesIO(answer.content))
+        near, before = made.pixel_array.astype(int), dcmread(BytesIO(data)).pixel_array.astype(int)
+    assert made.SOPInstanceUID == made.file_meta.MediaStorageSOPInstanceUID != dataset.SOPInstanceUID
+    assert made.SOPInstanceUID.is_valid
+    assert made.SourceImageSequence[0].ReferencedSOPInstanceUID == dataset.SOPInstanceUID
+    assert (made.ImageType[0], made.LossyImageCompression) == ("DERIVED", "01")
+    assert (made.LossyImageCompressionMethod, made.LossyImageCompressionRatio > 1) == (method, True)
+    assert near.shape == before.shape
+    again = await get(client, url(dataset), dicom(uid))
+    assert again.content == answer.content
+
+
+async def test_what_cannot_be_made_is_406(client: httpx.AsyncClient) -> None:
+    await stored(client, part10(dataset := ct()))
+    for path, asked in (("", dicom(BASELINE)), ("/frames/1", f"image/jpeg; transfer-syntax={BASELINE}")):
+        answer = await get(client, url(dataset, path), asked)
+        assert (answer.status_code, "so many bits" in answer.json()["detail"]) == (406, True)
+    await stored(client, part10(report := _report()))
+    answer = await get(client, url(report), dicom(LOSSLESS_JPEG))
+    assert (answer.status_code, "no pixel data" in answer.json()["detail"]) == (406, True)
+
+
+async def test_bits_that_an_encoder_would_lose_are_406_and_rle_keeps_them(client: httpx.AsyncClient) -> None:
+    overlaid = (np.arange(48, dtype="<u2") | 0xF000).tobytes()
+    await stored(client, part10(dataset := ct(PixelData=overlaid)))
+    assert (await get(client, url(dataset), dicom("1.2.840.10008.1.2.4.80"))).status_code == 406
+    answer = await get(client, url(dataset), dicom("1.2.840.10008.1.2.5"))
+    assert pixel_array(BytesIO(answer.content), correct_unused_bits=False).tobytes() == overlaid
+
+
+async def test_the_cache_answers_again_and_never_who_may_not_see(
+    client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    await stored(client, part10(dataset := ct()))
+    asked = "image/jls"
+    first = await get(client, url(dataset, "/frames/1"), asked)
+    (entry,) = kept(client, tmp_path)
+    entry.chmod(0o640)
+    entry.write_bytes(first.content[::-1])
+    assert (await get(client, url(dataset, "/frames/1"), asked)).content == first.content[::-1]
+    assert list((tmp_path / "data/cache/held").iterdir()) == []
+    elsewhere = url(dataset, "/frames/1").replace("/series/1.2.3.4", "/series/9.9")
+    assert (await get(client, elsewhere, asked)).status_code == 404
+
+
+async def test_more_than_one_request_may_have_is_413(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stored(client, part10(dataset := ct(NumberOfFrames=2, PixelData=bytes(192))))
+    application = client._transport.app  # type: ignore[attr-defined]
+    archive = application.state.archive
+    tight = archive.settings.model_copy(update={"conversion_bytes": 50})
+    monkeypatch.setattr(application.state, "archive", SimpleNamespace(**_parts(archive), settings=tight))
+    for path, asked in (("", dicom(LOSSLESS_JPEG)), ("/frames/1,2", 'multipart/related; type="image/jphc"')):
+        answer = await get(client, url(dataset, path), asked)
+        assert (answer.status_code, answer.headers["content-type"]) == (413, "application/problem+json")
+
+
+async def test_pixel_data_of_an_instance(client: httpx.AsyncClient) -> None:
+    data, native = real("CT_small.dcm")
+    compressed, frames = real("emri_small_RLE.dcm")
+    await stored(client, data, compressed, part10(report := _report()))
+    answer = await get(client, url(native, "/pixeldata"), "application/octet-stream")
+    assert (answer.status_code, answer.content) == (200, native.PixelData)
+    streams = await get(client, url(frames, "/pixeldata"), 'multipart/related; type="image/dicom-rle"')
+    assert len(received(streams.headers["content-type"], streams.content)) == frames.NumberOfFrames
+    assert (await get(client, url(report, "/pixeldata"))).status_code == 404
+
+
+def _report() -> Dataset:
+    report = ct()
+    del report.PixelData
+    return report
+
+
+def _parts(archive: object) -> dict[str, object]:
+    return {name: getattr(archive, name) for name in ("database", "store", "spools", "codecs", "cache")}
+
+
+async def test_a_full_disk_is_503(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    await stored(client, part10(dataset := ct()))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1 << 20))
+    answer = await get(client, url(dataset, "/frames/1"), "image/jls")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
