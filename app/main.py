@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from fastapi_swagger import patch_fastapi
 
 from app.archive import Archive
 from app.database import check_revision
@@ -49,7 +50,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         middleware=middleware(settings),
         redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
     )
+    # The API's pages from our own origin: a lab without a way out sees them too, and nobody else hears of it.
+    patch_fastapi(app)
     problems.install(app)
     # Routes are tried in this order: the busiest first.
     for root in ROOTS:

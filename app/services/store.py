@@ -119,19 +119,22 @@ class _Intake:
     async def commit(self) -> list[Outcome]:
         """Make the rows. Where that fails the objects stay: perhaps the rows were committed after all."""
         kept = self.kept()
-        entries = [each.entry for each in kept]
-        judged: list[writer.Outcome] = []
-        if entries:
-            judged = await self._archive.database.write(
-                lambda connection: writer.upsert(connection, self._collection, entries)
-            )
-        made = dict(zip(map(id, kept), judged, strict=True))
-        await self.drop([each for each in kept if made[id(each)] is not writer.Outcome.STORED])
+        judged = await self._upsert([each.entry for each in kept])
+        pairs = list(zip(kept, judged, strict=True))
+        await self.drop([each for each, verdict in pairs if verdict is not writer.Outcome.STORED])
+        verdicts = iter(pairs)
         return [
-            _outcome(result, made[id(result)]) if isinstance(result, Kept) else result
+            _outcome(*next(verdicts)) if isinstance(result, Kept) else result
             for result in self._results
             if result is not None
         ]
+
+    async def _upsert(self, entries: list[Entry]) -> list[writer.Outcome]:
+        if not entries:
+            return []
+        return await self._archive.database.write(
+            lambda connection: writer.upsert(connection, self._collection, entries)
+        )
 
     async def drop(self, unwanted: list[Kept]) -> None:
         """Delete objects that no row will name."""
