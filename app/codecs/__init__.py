@@ -56,12 +56,14 @@ class Codecs:
         """
         await self.run(transcode.write_frame, target, frame, uid, largest=largest)
 
-    async def transcode(self, source: Path, target: Path, uid: str, largest: int = LARGEST_FILE) -> None:
-        """Write the instance at `source` to `target` in the transfer syntax `uid`.
+    async def transcode(
+        self, source: Path, size: int, target: Path, uid: str, largest: int = LARGEST_FILE
+    ) -> None:
+        """Write the instance of `size` bytes at `source` to `target` in the transfer syntax `uid`.
 
         Raises InvalidInstance, CannotDecode, CannotEncode, and TooMuchToConvert beyond `largest` bytes.
         """
-        seconds = self._seconds + source.stat().st_size / SLOWEST
+        seconds = self._seconds + size / SLOWEST
         await self.run(recompress.transcode_instance, source, target, uid, seconds=seconds, largest=largest)
 
     async def render(self, frame: StoredFrame, rendering: Rendering) -> bytes:
