@@ -16,7 +16,8 @@ LONGEST_INLINE: Final = 1024
 LONGEST_VALUE: Final = 1 << 16
 _MAY_BE_BULK: Final = (NUMBERS - {"AT"}) | {"DS", "IS", "LT", "ST", "UC", "UT"}
 _SPECIFIC_CHARACTER_SET: Final = 0x00080005
-_PIXEL_DATA: Final = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
+#: Bulk data of any length: pixel data, and an encapsulated document, which is retrieved and shown as itself.
+_ALWAYS_BULK: Final = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010, 0x00420011})
 #: Their first value, a number of entries, is unsigned whatever the VR (PS3.3 section C.11.1.1.1).
 _LUT_DESCRIPTORS: Final = frozenset({0x00281101, 0x00281102, 0x00281103, 0x00283002})
 _UTF8: Final = "ISO_IR 192"
@@ -115,7 +116,7 @@ class _Encoder:
     def _binary(self, element: Element, vr: str, key: str, path: str) -> Json:
         """Inline when short, else bulk data; pixel data and encapsulated data are bulk data always."""
         tag, _, offset, length, _, fragments = element
-        if length > LONGEST_INLINE or tag in _PIXEL_DATA or fragments is not None:
+        if length > LONGEST_INLINE or tag in _ALWAYS_BULK or fragments is not None:
             self.bulkdata[path + key] = (offset, length)
             return {"vr": vr, "BulkDataURI": f"@/bulkdata/{path}{key}"}
         value = self._data[offset : offset + length]

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.logs import told
 from app.routers import metrics, traces
 from app.routers.problems import problem
+from app.routers.responses import DATA_POLICY
 from app.settings import Settings
 from app.wire.forwarded import is_local_host
 
@@ -30,8 +31,7 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-#: Stored bytes and JSON are never a page. A page that sets no policy of its own may at least not be framed.
-DATA_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
+#: A page that sets no policy of its own may at least not be framed; anything else is never a page.
 PAGE_POLICY = "frame-ancestors 'none'; base-uri 'self'; form-action 'self'; object-src 'none'"
 
 #: What other sites' pages may send, and may read of an answer besides what the Fetch standard lets them.

@@ -10,7 +10,7 @@ from app.dicom.rendering import GIF, JPEG, PNG
 from app.errors import InvalidRequest
 from app.query import parameters, rendered
 from app.routers.dependencies import ARoot, get_ask
-from app.routers.responses import PlanResponse
+from app.routers.responses import DATA_POLICY, PlanResponse
 from app.routers.wado import address
 from app.services.plan import Plan
 from app.services.render import Subject, render
@@ -88,7 +88,7 @@ _PAGE = {
     "frame-ancestors 'self'; sandbox",
 }
 _PDF = {**_FRAMED, "Content-Security-Policy": "frame-ancestors 'self'"}
-_DATA = {"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox"}
+_DATA = {"Content-Security-Policy": DATA_POLICY}
 _REPORT_TYPES = ("text/html; charset=utf-8", "text/plain; charset=utf-8")
 
 

@@ -17,6 +17,8 @@ from app.wire.enclosure import Enclosure, array, parts
 
 #: Whoever holds an answer asks again before using it: what one may see can change at any time.
 CACHING = {"Cache-Control": "private, no-cache", "Vary": "Accept, Accept-Encoding, Authorization"}
+#: Stored bytes are never a page, whatever type they claim: opened in a browser they run nothing.
+DATA_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 #: A listener that has gone is noticed after this many bytes at the latest.
 PATIENCE = 16 << 20
 #: A body up to this many bytes is compressed sooner than handed to a thread.
@@ -36,7 +38,7 @@ class PlanResponse(Response):
         # The boundary follows from the entity tag, so that equal tags mean equal bytes. A digest of the data
         # cannot stand in the data.
         self._boundary = plan.etag.strip('"')
-        head = {**CACHING, "ETag": plan.etag}
+        head = {**CACHING, "ETag": plan.etag, "Content-Security-Policy": DATA_POLICY}
         self._start, self._stop = 0, 0
         self.status_code, more = self._multipart_head() if plan.offer.multipart else self._single_head()
         self.init_headers({**head, **more})

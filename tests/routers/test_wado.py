@@ -367,6 +367,16 @@ async def test_document_as_its_own_type(client: httpx.AsyncClient) -> None:
     assert octets.headers["content-type"] == "application/octet-stream"
 
 
+async def test_a_document_that_claims_to_be_a_page_runs_nothing(client: httpx.AsyncClient) -> None:
+    dataset = ct(EncapsulatedDocument=b"<script>", MIMETypeOfEncapsulatedDocument="text/html")
+    await stored(client, part10(dataset))
+    answer = await get(client, url(dataset, "/bulkdata/00420011"), "text/html")
+    assert answer.headers["content-type"] == "text/html"
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "sandbox" in policy
+
+
 @pytest.mark.parametrize("below", ["", "/metadata", "/frames/1", "/bulkdata/7FE00010"])
 async def test_entity_tag_and_not_modified(client: httpx.AsyncClient, below: str) -> None:
     dataset = ct()
