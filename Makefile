@@ -27,7 +27,7 @@ viewer: install  ## fetch the OHIF viewer (50 MB, with npm), which the archive s
 	$(BIN)/readingroom viewer --viewer $(VIEWER)
 
 test: check  ## install, then run everything
-	$(BIN)/python -m pytest -n 2 tests
+	$(BIN)/python -m pytest -n 2 --dist loadgroup tests
 
 check: install-dev  ## format, lint, types, and imports that run only down the floors
 	$(BIN)/ruff format --check .

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi_swagger import patch_fastapi
 
 from app.archive import Archive
@@ -21,6 +21,7 @@ from app.routers import (
     wado,
     wado_uri,
 )
+from app.routers.dependencies import named_collection
 from app.routers.heads import heads
 from app.routers.middleware import middleware
 from app.settings import Settings
@@ -75,8 +76,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(app)
     # Routes are tried in this order: the busiest first.
     for root in ROOTS:
+        named = [Depends(named_collection)] if "{collection}" in root else []
         for routes in (*READING, stow.router):
-            app.include_router(routes, prefix=root)
+            app.include_router(routes, prefix=root, dependencies=named)
     for routes in BESIDE:
         app.include_router(routes)
     for root in ROOTS:

@@ -21,7 +21,7 @@ try:
 except ImportError:
     pytest.skip("playwright is missing: make install-dev", allow_module_level=True)
 
-pytestmark = pytest.mark.timeout(170)
+pytestmark = [pytest.mark.timeout(170), pytest.mark.xdist_group("viewer")]
 FOLDER = Path(__file__).parent.parent / "viewer"
 
 

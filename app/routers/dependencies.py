@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Request
 
 from app.archive import Archive
 from app.errors import NotFound
@@ -24,6 +24,12 @@ async def get_archive(request: Request) -> Archive:
 async def get_viewer(request: Request, archive: Annotated[Archive, Depends(get_archive)]) -> Viewer:
     """The caller. Raises NotSignedIn."""
     return identify(archive.settings, request.headers.get("authorization"))
+
+
+async def named_collection(
+    collection: Annotated[str, Path(description="The collection's short name", examples=["inbox"])],
+) -> None:
+    """Declares the parameter of a collection's root for the OpenAPI document; `get_root` reads it."""
 
 
 async def get_root(
