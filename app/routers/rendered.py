@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from app.dicom.rendering import GIF, JPEG, PNG
 from app.errors import InvalidRequest
 from app.query import parameters, rendered
+from app.routers.attended import attended
 from app.routers.dependencies import ARoot, get_ask
 from app.routers.responses import DATA_POLICY, PlanResponse
 from app.routers.wado import address
@@ -168,7 +169,7 @@ def _policy(media_type: str) -> dict[str, str]:
 
 async def _answer(request: Request, root: Root, subject: Subject) -> Response:
     wanted = rendered.parse(parameters.read(request.scope["query_string"]), thumbnail=subject.thumbnail)
-    plan = await render(root, subject, wanted.rendering, get_ask(request))
+    plan = await attended(request, render(root, subject, wanted.rendering, get_ask(request)))
     return respond(request, root, plan, wanted.warnings)
 
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 
 from app.dicom.resource import Resource
 from app.errors import InvalidRequest
+from app.routers.attended import attended
 from app.routers.dependencies import ARoot, get_ask
 from app.routers.responses import PlanResponse, data_sets
 from app.services import metadata as stored
@@ -70,7 +71,8 @@ async def frames(
     if len(set(numbers)) < len(numbers):
         # The standard has them distinct (PS3.18 section 10.4.1); else a short address asks for terabytes.
         raise InvalidRequest("Name each frame once.")
-    plan = await retrieve.frames(root, address(study, series, instance), numbers, get_ask(request))
+    work = retrieve.frames(root, address(study, series, instance), numbers, get_ask(request))
+    plan = await attended(request, work)
     return PlanResponse(plan, request)
 
 
@@ -102,7 +104,8 @@ async def bulkdata(
 @router.get(_INSTANCE + "/pixeldata", responses=BULK)
 async def pixel_data(request: Request, root: ARoot, study: str, series: str, instance: str) -> Response:
     """Retrieve the pixel data of an instance: whole, or a part for each compressed frame."""
-    plan = await retrieve.pixel_data(root, address(study, series, instance), get_ask(request))
+    work = retrieve.pixel_data(root, address(study, series, instance), get_ask(request))
+    plan = await attended(request, work)
     return PlanResponse(plan, request)
 
 
@@ -138,7 +141,8 @@ def address(study: str, series: str | None = None, instance: str | None = None) 
 
 
 async def _instances(request: Request, root: Root, resource: Resource) -> Response:
-    return PlanResponse(await retrieve.instances(root, resource, get_ask(request)), request)
+    plan = await attended(request, retrieve.instances(root, resource, get_ask(request)))
+    return PlanResponse(plan, request)
 
 
 async def _metadata(request: Request, root: Root, resource: Resource) -> Response:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 
 from app.query import parameters, wado_uri
 from app.query.wado_uri import DICOM, Requested
+from app.routers.attended import attended
 from app.routers.dependencies import ARoot, get_ask
 from app.routers.rendered import SHOWN, respond
 from app.services import retrieve
@@ -56,7 +57,7 @@ async def wado(request: Request, root: ARoot) -> Response:
     """Retrieve one instance, as it is or as it shows (WADO-URI)."""
     asked = wado_uri.parse(parameters.read(request.scope["query_string"]))
     ask = _ask(asked, get_ask(request))
-    plan = await _instance(root, asked, ask) if asked.wants_dicom else await _shown(root, asked, ask)
+    plan = await attended(request, (_instance if asked.wants_dicom else _shown)(root, asked, ask))
     return respond(request, root, plan, asked.warnings)
 
 
