@@ -113,6 +113,10 @@ class Absent:
 #: How many features the list has, and those that are not supported, by number. A test of one must fail.
 ROWS = 147
 NOT_SUPPORTED: dict[int, Absent] = {
+    34: Absent(
+        "Private attributes by their tag alone",
+        "Which creator's block a tag lies in differs; name the creator: `00991001[CREATOR]`.",
+    ),
     44: Absent("Total count of a search", "Optional; the Warning header says how many results remain."),
     45: Absent(
         "TimezoneOffsetFromUTC in a query",

@@ -80,8 +80,11 @@ def _environment(settings: Settings) -> Iterator[None]:
         os.environ.update(given)
 
 
-def configuration(settings: Settings) -> uvicorn.Config:
-    """How uvicorn serves: one worker or several, each with the patience that the settings give it."""
+def configuration(settings: Settings, *, logging: bool = True) -> uvicorn.Config:
+    """How uvicorn serves: one worker or several, each with the patience that the settings give it.
+
+    Without `logging` it leaves the process's logging as it is.
+    """
     patience = Patience(settings.head_seconds, settings.stall_seconds, settings.slowest_bytes_per_second)
     return uvicorn.Config(
         "app.main:create_app",
@@ -91,7 +94,7 @@ def configuration(settings: Settings) -> uvicorn.Config:
         ws="none",
         lifespan="on",
         access_log=False,
-        log_config=logs.configuration(settings.log_level, settings.log_format),
+        log_config=logs.configuration(settings.log_level, settings.log_format) if logging else None,
         # Whose word is taken for the public address is decided in one place, app.wire.forwarded.
         proxy_headers=False,
         server_header=False,

@@ -1,5 +1,6 @@
 """Collections by their names."""
 
+import re
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, select
@@ -22,7 +23,13 @@ _COLLECTION = Collection.metadata.tables["collection"]
 _BY_SLUG = select(_COLLECTION.c.id, _COLLECTION.c.rolling).where(_COLLECTION.c.slug == bindparam("slug"))
 
 
+#: What a collection may be called; nothing else is looked up.
+_SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
 def find(connection: Connection, slug: str) -> Found | None:
     """The collection of this name, or None."""
+    if not _SLUG.fullmatch(slug):
+        return None
     row = connection.execute(_BY_SLUG, {"slug": slug}).first()
     return Found(row.id, row.rolling) if row else None

@@ -68,8 +68,8 @@ def impatient(folder: Path, migrated: Path, **chosen: object) -> Settings:
 @contextmanager
 def live(settings: Settings) -> Iterator[Live]:
     """Serve in a thread until the block ends."""
-    config = configuration(settings)
-    config.app, config.factory, config.log_config = create_app(settings), False, None
+    config = configuration(settings, logging=False)
+    config.app, config.factory = create_app(settings), False
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0), backlog=512) as bound:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
