@@ -4,6 +4,7 @@ These functions run in a worker process, as decoding does. A stream made without
 it is given out (see `encode_frame`); where two free codecs exist, by the other one.
 """
 
+import math
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,7 +21,8 @@ from app.errors import CannotDecode, CannotEncode
 
 Samples = NDArray[Any]
 
-#: What lossy encoding keeps: JPEG quality of 1 to 100; peak signal to noise of JPEG 2000, in dB.
+#: What lossy encoding keeps: JPEG quality of 1 to 100; peak signal to noise of JPEG 2000, in dB, where the
+#: peak is the range that the pixels of a frame have.
 JPEG_QUALITY, JPEG_2000_PSNR = 90, 50
 #: Both, for names of what was made with them.
 QUALITY = f"{JPEG_QUALITY} {JPEG_2000_PSNR}"
@@ -204,7 +206,10 @@ def _jpeg_2000(samples: Samples, native: PixelDescription, **quality: Any) -> by
 
 
 def _jpeg_2000_lossy(samples: Samples, native: PixelDescription) -> bytes:
-    return _jpeg_2000(samples, native, level=JPEG_2000_PSNR)
+    """In the quality that the pixels' own range asks for: of 16 bits stored, few may be used."""
+    used = max(1, int(samples.max()) - int(samples.min()))
+    unused = 20 * math.log10(max(1, ((1 << native.bits_stored) - 1) / used))
+    return _jpeg_2000(samples, native, level=JPEG_2000_PSNR + unused)
 
 
 def _htj2k(samples: Samples, native: PixelDescription) -> bytes:

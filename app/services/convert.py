@@ -25,7 +25,7 @@ T = TypeVar("T")
 #: Reads bytes at an offset.
 Read = Callable[[int, int], Awaitable[bytes]]
 #: Stands in every key of the cache: what is made otherwise gets other keys.
-_EDITION = f"1 {QUALITY}"
+_EDITION = f"2 {QUALITY}"
 
 
 @dataclass(frozen=True, slots=True)
