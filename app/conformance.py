@@ -62,6 +62,10 @@ its row are durable. Storing the same bytes again succeeds and changes nothing; 
 SOP Instance UID that the collection holds is refused and changes nothing. One refused instance never
 sinks the others: 200 when all were stored, 202 when some were or
 there are warnings, 409 when none was.
+
+Metadata, in DICOM JSON or in XML (PS3.19 Native DICOM Model, a document for each instance), is made into
+instances with the parts that its bulk data addresses name by Content-Location. XML needs no namespace; one
+with a document type is 400.
 """
 
 SYNTAXES = """\

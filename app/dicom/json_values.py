@@ -3,6 +3,7 @@
 import base64
 import binascii
 import math
+import re
 import struct
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,9 @@ _PLAIN_TEXT = frozenset({"AE", "AS", "CS", "DA", "DT", "TM", "UI"})
 _TEXT = frozenset({"LO", "SH", "UC"}) | _UNDIVIDED
 _GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 _LONGEST_DS = 16
+#: Numbers that came as text: Python's own conversions would take underscores and digits of every script too.
+_INTEGER = re.compile(r"[+-]?[0-9]{1,40}")
+_REAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?(?:NaN|Infinity|INF)")
 
 
 def is_binary(vr: str) -> bool:
@@ -63,11 +67,18 @@ def _number(vr: str, value: Any) -> bytes:
             return struct.pack("<HH", *struct.unpack(">HH", tag))
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             raise InvalidInstance(f"A value of VR {vr} is not a number.")
+        value = _unpadded(value, _REAL if vr in _FLOATS else _INTEGER) if isinstance(value, str) else value
         if vr in _FLOATS:
             return struct.pack(_FLOATS[vr], float(value))
         return struct.pack(_INTEGERS[vr], _whole(value))
     except (ValueError, TypeError, OverflowError, struct.error):
         raise InvalidInstance(f"A value is none that VR {vr} can hold.") from None
+
+
+def _unpadded(text: str, form: re.Pattern[str]) -> str:
+    if not form.fullmatch(number := text.strip(" \t\r\n")):
+        raise ValueError(number)
+    return number
 
 
 def _whole(value: int | float | str) -> int:

@@ -9,9 +9,9 @@ from pydicom.datadict import keyword_for_tag
 
 from app.dicom.description import Json
 
-_NAMESPACE = "http://dicom.nema.org/PS3.19/models/NativeDICOM"
-_NAME_PARTS = ("FamilyName", "GivenName", "MiddleName", "NamePrefix", "NameSuffix")
-_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
+NAMESPACE = "http://dicom.nema.org/PS3.19/models/NativeDICOM"
+NAME_PARTS = ("FamilyName", "GivenName", "MiddleName", "NamePrefix", "NameSuffix")
+GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 #: What XML 1.0 cannot hold, not even escaped (section 2.2 there).
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -25,7 +25,7 @@ def to_xml(attributes: Json) -> bytes:
     body = "".join(_data_set(attributes))
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f'<NativeDicomModel xmlns="{_NAMESPACE}" xml:space="preserve">{body}</NativeDicomModel>\n'
+        f'<NativeDicomModel xmlns="{NAMESPACE}" xml:space="preserve">{body}</NativeDicomModel>\n'
     ).encode()
 
 
@@ -69,12 +69,12 @@ def _value(vr: str, number: int, value: Any) -> Iterator[str]:
 
 
 def _person_name(value: dict[str, str]) -> str:
-    groups = ((group, _components(value[group])) for group in _GROUPS if value.get(group))
+    groups = ((group, _components(value[group])) for group in GROUPS if value.get(group, "").strip("^"))
     return "".join(f"<{group}>{components}</{group}>" for group, components in groups)
 
 
 def _components(group: str) -> str:
-    parts = zip(_NAME_PARTS, group.split("^", len(_NAME_PARTS) - 1), strict=False)
+    parts = zip(NAME_PARTS, group.split("^", len(NAME_PARTS) - 1), strict=False)
     return "".join(f"<{name}>{_text(part)}</{name}>" for name, part in parts if part)
 
 

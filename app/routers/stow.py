@@ -26,7 +26,7 @@ OFFERS = (
     Offer("json", DICOM_JSON, default=True, aliases=("application/json",)),
     Offer("xml", DICOM_XML, default=True, aliases=("application/xml", "text/xml")),
 )
-TAKEN = f'{DICOM}, multipart/related; type="{DICOM}" or multipart/related; type="{DICOM_JSON}"'
+TAKEN = f'{DICOM}, or multipart/related of type="{DICOM}", type="{DICOM_JSON}" or type="{DICOM_XML}"'
 
 _EXAMPLE = {
     "00081190": {"vr": "UR", "Value": ["http://localhost:8080/dicom-web/studies/1.2.3"]},
@@ -64,6 +64,7 @@ BODY: dict[str, Any] = {
         "content": {
             f'multipart/related; type="{DICOM}"': _BINARY,
             f'multipart/related; type="{DICOM_JSON}"': _BINARY,
+            f'multipart/related; type="{DICOM_XML}"': _BINARY,
             DICOM: _BINARY,
         },
     }
@@ -110,7 +111,7 @@ def _arrivals(request: Request, root: Root) -> AsyncGenerator[uploads.Arrival]:
         return uploads.one(spools, body)
     if kind.type == "multipart/related" and kind.part.type in (DICOM, "*/*"):
         return uploads.several(spools, boundary, body)
-    if kind.type == "multipart/related" and kind.part.type == DICOM_JSON:
+    if kind.type == "multipart/related" and kind.part.type in (DICOM_JSON, DICOM_XML):
         return uploads.described(spools, boundary, body)
     raise UnsupportedMediaType(f"Send instances as {TAKEN}.")
 

@@ -18,8 +18,9 @@ from app.dicom import build, part10, validation
 from app.dicom.build import BulkPart
 from app.dicom.description import Json
 from app.dicom.store_response import Failed
+from app.dicom.xml_reader import from_xml
 from app.errors import InvalidInstance, InvalidRequest
-from app.services.forms import DICOM_JSON
+from app.services.forms import DICOM_JSON, DICOM_XML
 from app.storage.spool import Spool, Spools
 from app.wire import media_types
 from app.wire.multipart import Data, PartBegin, PartEnd, Reader
@@ -28,7 +29,8 @@ Body = AsyncIterator[bytes]
 Arrival = Spool | Failed
 Headers = dict[str, str]
 
-#: The metadata of a request, which is read whole.
+#: Media types of metadata; the metadata of a request, which is read whole.
+METADATA = (DICOM_JSON, "application/json", DICOM_XML)
 LARGEST_METADATA = 64 << 20
 _PIECE = 4 << 20
 
@@ -54,25 +56,25 @@ async def several(spools: Spools, boundary: str | None, body: Body) -> AsyncGene
 
 
 async def described(spools: Spools, boundary: str | None, body: Body) -> AsyncGenerator[Arrival]:
-    """A multipart body of DICOM JSON metadata and the bulk data that it names (PS3.18 section 8.7.3.2).
+    """A multipart body of metadata, JSON or XML, and the bulk data that it names (PS3.18 section 8.7.3.2).
 
     Raises MalformedMultipart and InvalidRequest.
     """
     async with AsyncExitStack() as stack:
-        metadata: list[Json] = []
+        metadata: list[Json | Failed] = []
         bulkdata: dict[str, list[BulkPart]] = {}
         async with aclosing(_parts(spools, boundary, body)) as parts:
             async for headers, spool in parts:
                 await stack.enter_async_context(spool)
-                if _type(headers).type in (DICOM_JSON, "application/json"):
-                    metadata += _datasets(bytes(spool.view()))
+                if (kind := _type(headers).type) in METADATA:
+                    metadata += await _datasets(kind, spool)
                 else:
                     location = headers.get("content-location", "")
                     bulkdata.setdefault(location, []).append(await _bulk_part(headers, spool))
         if not metadata:
-            raise InvalidRequest("No part holds metadata: send one of type application/dicom+json.")
+            raise InvalidRequest(f"No part holds metadata: send one of type {DICOM_JSON} or {DICOM_XML}.")
         for dataset in metadata:
-            yield await _built(spools, dataset, bulkdata)
+            yield dataset if isinstance(dataset, Failed) else await _built(spools, dataset, bulkdata)
 
 
 async def _parts(spools: Spools, boundary: str | None, body: Body) -> AsyncGenerator[tuple[Headers, Spool]]:
@@ -119,9 +121,22 @@ def _type(headers: Headers) -> media_types.MediaType:
     return media_types.parse(headers.get("content-type", "application/octet-stream"))
 
 
-def _datasets(text: bytes) -> list[Json]:
+async def _datasets(kind: str, spool: Spool) -> list[Json | Failed]:
+    text = bytes(spool.view()[: LARGEST_METADATA + 1])
     if len(text) > LARGEST_METADATA:
         raise InvalidRequest(f"Metadata may have {LARGEST_METADATA} bytes in one part.")
+    return await to_thread.run_sync(_of_xml if kind == DICOM_XML else _of_json, text)
+
+
+def _of_xml(text: bytes) -> list[Json | Failed]:
+    """A document is one instance: another one's may be sound."""
+    try:
+        return [from_xml(text)]
+    except InvalidInstance as reason:
+        return [Failed(validation.CANNOT_UNDERSTAND, reason.detail)]
+
+
+def _of_json(text: bytes) -> list[Json | Failed]:
     try:
         datasets: Any = orjson.loads(text)
     except orjson.JSONDecodeError:
