@@ -144,7 +144,10 @@ NOT_SUPPORTED: dict[int, Absent] = {
         "Long max-age on frames",
         "What one may see can change, so clients ask again: the entity tag makes that a 304.",
     ),
-    145: Absent("Rate limits (429)", "Sizes are limited (413), and connections (503); rates are not."),
+    145: Absent(
+        "Rate limits (429)",
+        "Sizes are limited (413, 414, 431), and connections (503); rates are for a proxy to limit.",
+    ),
 }
 
 

@@ -68,7 +68,7 @@ class Connection(HttpToolsProtocol):
         self._in_head = True
         self._in_body = False
         # Bytes of this head by its fields, and raw ones since the parser last made anything of them.
-        self._head_bytes = self._unread = 0
+        self._url_bytes = self._head_bytes = self._unread = 0
         self._refusal = HTTPStatus.BAD_REQUEST
         self._receiving, self._sending = _Clock(), _Clock()
         self._buffered = 0
@@ -85,7 +85,7 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes; a head or trailers that do not end are refused (431)."""
+        """Take bytes; a head or trailers that do not end are refused (414, 431)."""
         if self.transport.is_closing():
             return
         if not self._in_body:
@@ -93,18 +93,19 @@ class Connection(HttpToolsProtocol):
         self._unread += len(data)
         super().data_received(data)
         if self._unread > MAX_HEAD_BYTES and not self.transport.is_closing():
-            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+            self._refuse(self._too_large())
 
     # What the parser says.
 
     def on_message_begin(self) -> None:
         """A request begins, perhaps right behind another."""
         super().on_message_begin()
-        self._in_head, self._heading, self._head_bytes = True, 0.0, 0
+        self._in_head, self._heading, self._head_bytes, self._url_bytes = True, 0.0, 0, 0
 
     def on_url(self, url: bytes) -> None:
         """A piece of the request line."""
         self._head_bytes += len(url)
+        self._url_bytes += len(url)
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -116,7 +117,7 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Answer the request, unless its head is too large or means two things."""
         if self._head_bytes > MAX_HEAD_BYTES:
-            self._refusal = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+            self._refusal = self._too_large()
             raise httptools.HttpParserError("the head is too large")
         self._in_head, self._in_body, self._heading, self._unread = False, True, 0.0, 0
         self._receiving.reset()
@@ -169,6 +170,12 @@ class Connection(HttpToolsProtocol):
         return self._heading > self._patience.head_seconds
 
     # What is said to who cannot go on.
+
+    def _too_large(self) -> HTTPStatus:
+        """Of a head that is too large: whether its address makes it so (414) or its fields do (431)."""
+        if not self._in_body and self._url_bytes * 2 > MAX_HEAD_BYTES:
+            return HTTPStatus.REQUEST_URI_TOO_LONG
+        return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
 
     def _refuse(self, status: HTTPStatus) -> None:
         self._refusal = status

@@ -7,8 +7,12 @@ import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from app import errors
+
+#: What a route may answer (RFC 9110 section 9.1), as Allow lists them.
+METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 #: Each fact's status code and the headers it always carries. Subclasses inherit their parent's.
 STATUS: dict[type[errors.Fact], tuple[int, dict[str, str]]] = {
@@ -53,11 +57,22 @@ async def answer_fact(_: Request, fact: Exception) -> Response:
     return problem(status, fact.detail, headers)
 
 
-async def answer_http(_: Request, error: Exception) -> Response:
+async def answer_http(request: Request, error: Exception) -> Response:
     """The framework's own errors (unknown path, wrong method) in the same form."""
     assert isinstance(error, HTTPException)
     headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(allowed(request))
     return problem(error.status_code, str(error.detail), headers)
+
+
+def allowed(request: Request) -> list[str]:
+    """The methods of every route at the request's path; the framework names those of one, or none."""
+    return [method for method in METHODS if _answers({**request.scope, "method": method}, request)]
+
+
+def _answers(scope: dict[str, Any], request: Request) -> bool:
+    return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
 
 
 async def answer_validation(_: Request, error: Exception) -> Response:

@@ -97,7 +97,7 @@ def test_the_largest_head_is_taken(archive: Live) -> None:
     assert answer.status_code == 200
 
 
-def test_a_million_frame_numbers_are_431(archive: Live, line: socket.socket) -> None:
+def test_a_million_frame_numbers_are_414(archive: Live, line: socket.socket) -> None:
     numbers = ",".join(map(str, range(1, 1_000_001)))
     request = (
         f"GET /dicom-web/studies/1/series/2/instances/3/frames/{numbers} HTTP/1.1\r\nHost: localhost\r\n"
@@ -107,8 +107,25 @@ def test_a_million_frame_numbers_are_431(archive: Live, line: socket.socket) -> 
     except OSError:
         pass
     else:
-        assert status(answered(line)) in (431, 0)
+        assert status(answered(line)) in (414, 0)
     assert archive.healthy()
+
+
+@pytest.mark.parametrize(
+    ("address", "fields", "expected"), [(66_000, 0, 414), (40_000, 30_000, 414), (30_000, 40_000, 431)]
+)
+def test_a_head_too_large_says_what_of_it(
+    archive: Live, line: socket.socket, address: int, fields: int, expected: int
+) -> None:
+    head = f"GET /dicom-web/studies?PatientID={'a' * address} HTTP/1.1\r\nHost: localhost\r\n"
+    line.sendall(f"{head}X-Long: {'b' * fields}\r\n".encode() + CLOSE)
+    assert status(answered(line)) == expected
+    assert archive.healthy()
+
+
+def test_the_longest_address_is_taken(archive: Live) -> None:
+    answer = httpx.get(f"{archive.url}/dicom-web/studies", params={"PatientID": "a" * 60_000})
+    assert answer.status_code in (204, 400)
 
 
 @pytest.mark.parametrize(

@@ -205,7 +205,7 @@ async def test_series_of_another_study_is_refused(client: httpx.AsyncClient) -> 
         (b"x", "text/plain", 415),
         (b"x", "", 415),
         (multipart([b"x"]), f"multipart/form-data; boundary={BOUNDARY}", 415),
-        (multipart([b"x"]), content_type("application/dicom+xml"), 415),
+        (multipart([b"x"]), content_type("application/dicom+xml"), 400),
         (multipart([b"x"]), content_type("image/jpeg"), 415),
     ],
 )

@@ -1,6 +1,7 @@
 """What is around the transactions: rows 134 to 147."""
 
 import asyncio
+import re
 from xml.etree import ElementTree
 
 import httpx
@@ -53,6 +54,27 @@ async def test_row_136_capabilities_of_one_resource(client: httpx.AsyncClient) -
     assert {path.split("/")[2] for _, path in _methods(resources)} == {"{study}"}
     assert (await client.options(f"{ROOT}/nothing")).status_code == 404
     assert (await client.options(ROOT, headers={"accept": "image/png"})).status_code == 406
+
+
+@pytest.mark.parametrize("root", [ROOT, "/collections/inbox/dicom-web"])
+async def test_row_136_other_methods_are_told_those_that_answer(client: httpx.AsyncClient, root: str) -> None:
+    described = (await client.get(root, headers={"accept": "application/json"})).json()["methods"]
+    expected: dict[str, set[str]] = {"/": {"GET"}}
+    for each in described:
+        expected.setdefault(each["path"], set()).add(each["method"])
+    for template, methods in expected.items():
+        path = root + re.sub(r"\{[a-z]+\}", "1", template)
+        refused, options = await client.request("PATCH", path), await client.options(path)
+        allowed = ", ".join(sorted(methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())))
+        assert (refused.status_code, refused.headers["allow"]) == (405, allowed), path
+        assert (options.status_code, options.headers["allow"]) == (200, allowed), path
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/metrics", "/wado", "/api/v1/attributes", "/viewer"])
+async def test_row_136_beside_the_roots_too(client: httpx.AsyncClient, path: str) -> None:
+    for method in ("OPTIONS", "POST", "DELETE"):
+        answer = await client.request(method, path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
 
 
 async def test_row_139_a_root_for_each_collection(client: httpx.AsyncClient) -> None:

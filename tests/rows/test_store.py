@@ -14,6 +14,7 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
+from app.dicom.xml_model import to_xml
 from app.settings import Settings
 from tests.bodies import BOUNDARY, content_type, multipart
 from tests.instances import ct, part10
@@ -61,23 +62,23 @@ async def test_row_094_single_part(client: httpx.AsyncClient) -> None:
     assert (await client.post(STUDIES, content=part10(ct()), headers=head)).status_code == 200
 
 
-async def test_row_095_metadata_with_bulk_data(client: httpx.AsyncClient) -> None:
+@pytest.mark.parametrize("form", [JSON, "application/dicom+xml"])
+async def test_row_095_metadata_with_bulk_data(client: httpx.AsyncClient, form: str) -> None:
     dataset = ct()
     metadata = dataset.to_json_dict()
     metadata["7FE00010"] = {"vr": "OW", "BulkDataURI": "pixels"}
     metadata["00020010"] = {"vr": "UI", "Value": [ExplicitVRLittleEndian]}
-    body = multipart([orjson.dumps([metadata])], "application/dicom+json")[: -len(f"--{BOUNDARY}--\r\n")]
+    document = orjson.dumps([metadata]) if form == JSON else to_xml(metadata)
+    body = multipart([document], form)[: -len(f"--{BOUNDARY}--\r\n")]
     kind = f"application/octet-stream; transfer-syntax={ExplicitVRLittleEndian}"
     body += multipart([dataset.PixelData], kind, ["pixels"])
-    head = {"content-type": content_type("application/dicom+json")}
+    head = {"content-type": content_type(form)}
     answer = await client.post(STUDIES, content=body, headers=head)
     assert answer.status_code == 200, answer.text
     frame = await get(client, url(dataset, "/frames/1"), "application/octet-stream")
     assert frame.content == dataset.PixelData
-    xml = await client.post(
-        STUDIES, content=body, headers={"content-type": content_type("application/dicom+xml")}
-    )
-    assert xml.status_code == 415
+    html = await client.post(STUDIES, content=body, headers={"content-type": content_type("text/html")})
+    assert html.status_code == 415
 
 
 DASH = f"--{BOUNDARY}".encode()
