@@ -97,6 +97,7 @@ DEVIATIONS = """\
 - An HTJ2K stream that is made here has the precision of Bits Allocated, not of Bits Stored.
 - Asked for in a compressed transfer syntax, a study or series that holds an instance without pixel data
   is 406.
+- Beyond the standard, studies, series and instances are sent as `application/zip`, each instance as stored.
 - Pixel data (`/pixeldata`) are offered of an instance, not of a series or study.
 """
 
@@ -127,7 +128,6 @@ NOT_SUPPORTED: dict[int, Absent] = {
         "Optional; refused with 400, since times are matched as they were stored.",
     ),
     59: Absent("410 for what was deleted", "Nothing can be deleted yet."),
-    89: Absent("application/zip", "Not in the standard's list for these resources; not offered yet."),
     117: Absent(
         "Asynchronous STOW-RS", "What is acknowledged is searchable at once, so there is nothing to wait for."
     ),

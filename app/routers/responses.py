@@ -9,9 +9,9 @@ from fastapi import Request, Response
 from starlette.types import Receive, Scope, Send
 
 from app.dicom.description import Json
-from app.services.forms import DICOM_JSON
+from app.services.forms import DICOM_JSON, ZIP
 from app.services.plan import Part, Plan
-from app.wire import coding, conditional, multipart_out
+from app.wire import coding, conditional, multipart_out, zip_out
 from app.wire.accept import Offer
 from app.wire.enclosure import Enclosure, array, parts
 
@@ -40,8 +40,11 @@ class PlanResponse(Response):
         self._boundary = plan.etag.strip('"')
         head = {**CACHING, "ETag": plan.etag, "Content-Security-Policy": DATA_POLICY}
         self._start, self._stop = 0, 0
-        self.status_code, more = self._multipart_head() if plan.offer.multipart else self._single_head()
+        self.status_code, more = self._head()
         self.init_headers({**head, **more})
+
+    def _head(self) -> tuple[int, dict[str, str]]:
+        return self._multipart_head() if self._plan.offer.multipart else self._single_head()
 
     def _multipart_head(self) -> tuple[int, dict[str, str]]:
         parts = [_outer(part) for part in self._plan.parts]
@@ -102,6 +105,32 @@ class PlanResponse(Response):
                     sent = 0
                     if await self._request.is_disconnected():
                         return
+
+
+class ZipResponse(PlanResponse):
+    """The parts of a plan as the entries of one ZIP file, with a known Content-Length."""
+
+    def _head(self) -> tuple[int, dict[str, str]]:
+        parts = self._plan.parts
+        self._entries = [
+            zip_out.Entry(each.name, part.content.size, each.crc32, each.made)
+            for part in parts
+            if (each := part.zipped)
+        ]
+        # A folder for the study: its first instance names it.
+        name = self._entries[0].name.partition("/")[0]
+        return 200, {
+            "Content-Type": ZIP,
+            "Content-Disposition": f'attachment; filename="{name}.zip"',
+            "Content-Length": str(zip_out.content_length(self._entries)),
+        }
+
+    async def _pieces(self) -> AsyncGenerator[bytes]:
+        for entry, part in zip(self._entries, self._plan.parts, strict=True):
+            yield zip_out.local_header(entry)
+            async for piece in part.content.stream(0, part.content.size):
+                yield piece
+        yield zip_out.closing(self._entries)
 
 
 def _outer(part: Part) -> multipart_out.Part:

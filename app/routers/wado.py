@@ -9,10 +9,10 @@ from app.dicom.resource import Resource
 from app.errors import InvalidRequest
 from app.routers.attended import attended
 from app.routers.dependencies import ARoot, get_ask
-from app.routers.responses import PlanResponse, data_sets
+from app.routers.responses import PlanResponse, ZipResponse, data_sets
 from app.services import metadata as stored
 from app.services import retrieve
-from app.services.forms import DICOM, DICOM_JSON, DICOM_XML
+from app.services.forms import DICOM, DICOM_JSON, DICOM_XML, ZIP, ZIPPED
 from app.services.root import Root
 
 router = APIRouter(tags=["WADO-RS"])
@@ -30,8 +30,8 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 }
 RETRIEVED: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "One part for each instance, as `transfer-syntax` in Accept asks",
-        "content": {f'multipart/related; type="{DICOM}"': _MULTIPART},
+        "description": "A part for each instance, as `transfer-syntax` in Accept asks, or all in a ZIP file",
+        "content": {f'multipart/related; type="{DICOM}"': _MULTIPART, ZIP: _MULTIPART},
     },
     **_ERRORS,
 }
@@ -142,7 +142,7 @@ def address(study: str, series: str | None = None, instance: str | None = None) 
 
 async def _instances(request: Request, root: Root, resource: Resource) -> Response:
     plan = await attended(request, retrieve.instances(root, resource, get_ask(request)))
-    return PlanResponse(plan, request)
+    return ZipResponse(plan, request) if plan.offer.name == ZIPPED else PlanResponse(plan, request)
 
 
 async def _metadata(request: Request, root: Root, resource: Resource) -> Response:

@@ -10,8 +10,11 @@ from app.wire.accept import Offer
 DICOM = "application/dicom"
 DICOM_JSON = "application/dicom+json"
 DICOM_XML = "application/dicom+xml"
+ZIP = "application/zip"
 #: As stored; all in Explicit VR Little Endian; in that where nothing is lost by it, else as stored.
 STORED, EXPLICIT, DEFAULT = "stored", "explicit", "default"
+#: As stored, in one ZIP file.
+ZIPPED = "zipped"
 #: Frames as native little-endian pixels; instances or frames in another compressed transfer syntax.
 NATIVE, TRANSCODED = "native", "transcoded"
 #: The parts are of several transfer syntaxes, each named in its part's header.
@@ -45,7 +48,7 @@ def converts(offer: Offer, uid: str) -> bool:
     """Whether an instance of this transfer syntax must be rewritten to be sent in a form."""
     if offer.name == DEFAULT:
         return not acceptable(uid)
-    return offer.name != STORED and uid != offer.transfer_syntax
+    return offer.name not in (STORED, ZIPPED) and uid != offer.transfer_syntax
 
 
 def instance_offers(uids: Iterable[str], *, single: bool) -> list[Offer]:
@@ -58,7 +61,8 @@ def instance_offers(uids: Iterable[str], *, single: bool) -> list[Offer]:
     if not any(offer.default for offer in offers):
         offers.insert(0, Offer(DEFAULT, DICOM, True, SEVERAL, default=True))
     offers += [Offer(TRANSCODED, DICOM, True, uid) for uid in _made_of(stored)]
-    return offers + [_single(offer) for offer in offers if single]
+    offers += [_single(offer) for offer in offers if single]
+    return [*offers, Offer(ZIPPED, ZIP, False, _the_one(stored), default=True, stored=True)]
 
 
 def frame_offers(uid: str, *, native: bool, single: bool) -> list[Offer]:

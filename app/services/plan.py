@@ -6,6 +6,7 @@ plan can fail but the store or the disk themselves, and no database connection i
 
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -98,12 +99,22 @@ class Scratch:
 
 
 @dataclass(frozen=True, slots=True)
+class Zipped:
+    """Its path in a ZIP file, the CRC-32 of its bytes, and when it was stored."""
+
+    name: str
+    crc32: int
+    made: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
-    """One part of an answer: its headers, and its content."""
+    """One part of an answer: its headers, its content, and of an instance what a ZIP file says of it."""
 
     content_type: str
     location: str
     content: Content
+    zipped: Zipped | None = None
 
 
 @dataclass(frozen=True, slots=True)

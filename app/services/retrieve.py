@@ -22,7 +22,7 @@ from app.index.locate import Located
 from app.index.locate import Part as Column
 from app.services import forms
 from app.services.convert import Conversion, FramesOf, Read
-from app.services.plan import Content, Part, Plan, Ready, Stored, StoredFrame
+from app.services.plan import Content, Part, Plan, Ready, Stored, StoredFrame, Zipped
 from app.services.root import Ask, Root
 from app.storage.open import as_path
 from app.wire.accept import Offer
@@ -122,7 +122,10 @@ def _instance_part(root: Root, row: Located, uid: str, converted: Content | None
     stored = Stored(root.archive.store, row.object_key, ((0, row.size),))
     sent = uid if converted else row.transfer_syntax_uid
     location = f"{root.url}/{row.resource.path}"
-    return Part(f"{forms.DICOM}; transfer-syntax={sent}", location, converted or stored)
+    address = row.resource
+    name = f"{address.study}/{address.series}/{address.instance}.dcm"
+    zipped = Zipped(name, row.crc32, row.created_at)
+    return Part(f"{forms.DICOM}; transfer-syntax={sent}", location, converted or stored, zipped)
 
 
 async def _frames(root: Root, row: Located, index: FrameIndex, numbers: Sequence[int], ask: Ask) -> Plan:

@@ -4,6 +4,7 @@ import tracemalloc
 from io import BytesIO
 from warnings import catch_warnings
 from xml.etree import ElementTree
+from zipfile import ZipFile
 
 import httpx
 import numpy as np
@@ -555,9 +556,27 @@ async def test_row_088_accept_in_the_query(client: httpx.AsyncClient, header: st
 
 
 async def test_row_089_zip(client: httpx.AsyncClient) -> None:
-    await stored(client, ct())
-    answer = await get(client, f"{STUDIES}/1.2.3", "application/zip")
-    assert (answer.status_code, answer.content[:2]) == (200, b"PK")
+    sent = {}
+    for number in range(1, 4):
+        series, instance = f"1.2.3.{number}", f"1.2.3.{number}.9"
+        sent[f"1.2.3/{series}/{instance}.dcm"] = part10(ct(series=series, instance=instance))
+    await stored(client, *sent.values())
+    for path in ("", "/series/1.2.3.1", "/series/1.2.3.1/instances/1.2.3.1.9"):
+        answer = await get(client, f"{STUDIES}/1.2.3{path}", "application/zip")
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "application/zip")
+        assert int(answer.headers["content-length"]) == len(answer.content)
+        file = ZipFile(BytesIO(answer.content))
+        assert file.testzip() is None
+        expected = {name: data for name, data in sent.items() if not path or "/1.2.3.1/" in name}
+        assert {name: file.read(name) for name in file.namelist()} == expected
+    asked = f"{STUDIES}/1.2.3?accept=application/zip"
+    assert (await get(client, asked, "text/html")).headers["etag"] == (await client.head(asked)).headers[
+        "etag"
+    ]
+    other = await get(client, f"{STUDIES}/1.2.3", "application/zip; transfer-syntax=1.2.840.10008.1.2.4.80")
+    assert other.status_code == 406
+    for wide in (None, "*/*", "multipart/related, */*;q=0.1"):
+        assert "multipart" in (await get(client, f"{STUDIES}/1.2.3", wide)).headers["content-type"]
 
 
 async def test_row_090_head_and_options(client: httpx.AsyncClient) -> None:
