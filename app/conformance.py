@@ -9,6 +9,7 @@ from app.dicom.transfer_syntaxes import TRANSFER_SYNTAXES, TransferSyntax
 from app.dicom.validation import FAILURE_REASONS, WARNING_REASONS
 from app.errors import Fact
 from app.index import tag_values, verify
+from app.query.answer import MOST_REMAINING
 from app.query.ast import Level
 from app.query.qido import DEFAULT_LIMIT, MAXIMUM_LIMIT
 from app.query.searchable import MATCHING, SEARCHABLE, Searchable
@@ -122,7 +123,6 @@ NOT_SUPPORTED: dict[int, Absent] = {
         "Private attributes by their tag alone",
         "Which creator's block a tag lies in differs; name the creator: `00991001[CREATOR]`.",
     ),
-    44: Absent("Total count of a search", "Optional; the Warning header says how many results remain."),
     45: Absent(
         "TimezoneOffsetFromUTC in a query",
         "Optional; refused with 400, since times are matched as they were stored.",
@@ -184,7 +184,8 @@ def _searching() -> Iterable[str]:
     yield (
         f"`limit` is {DEFAULT_LIMIT:,} unless given, at most {MAXIMUM_LIMIT:,}; `offset`, `includefield`\n"
         "and `fuzzymatching` are taken as well. Results come in a stable order. When more remain than were\n"
-        "sent, a `Warning: 299` header says how many."
+        "sent, a `Warning: 299` header says how many. `X-Total-Count` is the number of all results; it is\n"
+        f"left out where {MOST_REMAINING:,} or more remain, or the page lies beyond the last."
     )
 
 

@@ -11,14 +11,12 @@ from app.index.predicates import columns_of, predicate
 from app.index.scope import Scope, series_conditions, study_conditions
 from app.index.tables import INSTANCE, REQUEST_ATTRIBUTES, SERIES, STUDY
 from app.index.tag_conditions import NOTHING, Carried
+from app.query.answer import MOST_REMAINING
 from app.query.ast import Condition, Level, Query, Tagged, Universal
 from app.query.conditions import attributes as constrained
 from app.query.returned import sources
 from app.query.searchable import BY_PATH, MODALITIES_IN_STUDY
 from app.viewer import Viewer
-
-#: How many further results are counted.
-MOST_REMAINING = 10_000
 
 #: From so many series on, a modality is common.
 MANY = 2_000

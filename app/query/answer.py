@@ -33,11 +33,15 @@ class Found:
     transfer_syntax_uid: str = ""
 
 
+#: Results that follow a page are counted up to so many.
+MOST_REMAINING = 10_000
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """The results of one search from its offset on, at most its limit, and how many follow.
 
-    `remaining` is exact up to 10,000 and stays there beyond.
+    `remaining` is exact below MOST_REMAINING and stays there beyond.
     """
 
     rows: list[Found] = field(default_factory=list)
@@ -64,6 +68,13 @@ def warnings(query: Query, page: Page, base_url: str) -> list[str]:
     if page.remaining:
         sentences.append(f"There are {page.remaining} additional results that can be requested")
     return [f"299 {base_url.rstrip('/')}: {sentence}" for sentence in sentences]
+
+
+def total(query: Query, page: Page) -> int | None:
+    """How many results there are in all, where the page tells: it costs nothing more to know."""
+    beyond = query.offset > 0 and not page.rows and not page.remaining
+    known = page.remaining < MOST_REMAINING and not beyond
+    return query.offset + len(page.rows) + page.remaining if known else None
 
 
 def _rendered(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from app.dicom.attributes import Attribute, find
 from app.dicom.resource import Resource
 from app.errors import InvalidQuery
-from app.query.answer import Page, render, warnings
+from app.query.answer import Page, render, total, warnings
 from app.query.ast import Condition, Fields, Level, Query, Universal
 from app.query.conditions import combine, condition
 from app.query.parameters import read
@@ -17,7 +17,7 @@ from app.query.returned import is_made, outermost, returnable
 from app.query.searchable import BY_PATH, NO_KEYS
 from app.query.tagged import tagged
 
-__all__ = ["DEFAULT_LIMIT", "MAXIMUM_LIMIT", "Page", "parse", "read", "render", "warnings"]
+__all__ = ["DEFAULT_LIMIT", "MAXIMUM_LIMIT", "Page", "parse", "read", "render", "total", "warnings"]
 
 DEFAULT_LIMIT = 1000
 MAXIMUM_LIMIT = 10_000

@@ -42,7 +42,7 @@ CORS_REQUEST = (
 )
 CORS_EXPOSED = (
     *("Content-Type", "Content-Length", "Content-Location", "Content-Range", "ETag", "Location"),
-    *("Retry-After", "Warning", "WWW-Authenticate", "X-Request-ID"),
+    *("Retry-After", "Warning", "WWW-Authenticate", "X-Request-ID", "X-Total-Count"),
 )
 CORS_SECONDS = 3600
 

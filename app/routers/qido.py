@@ -83,6 +83,9 @@ async def answer(request: Request, root: Root, level: Level, resource: Resource)
         if documents
         else Response(status_code=204, headers=CACHING)
     )
+    total = qido.total(query, page)
+    if total is not None:
+        response.headers["X-Total-Count"] = str(total)
     for warning in qido.warnings(query, page, root.url):
         response.headers.append("warning", warning)
     return response

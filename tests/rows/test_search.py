@@ -621,7 +621,12 @@ async def test_row_043_warning_of_more(client: httpx.AsyncClient) -> None:
 
 async def test_row_044_total_count(client: httpx.AsyncClient) -> None:
     await stored(client, *(study(number) for number in range(1, 6)))
-    assert (await get(client, f"{STUDIES}?limit=2")).headers["x-total-count"] == "5"
+    queries = ("limit=2", "limit=2&offset=4", "limit=0", "", "limit=9&PatientID=P*", "limit=5")
+    for query in queries:
+        assert (await get(client, f"{STUDIES}?{query}")).headers["x-total-count"] == "5", query
+    assert (await get(client, f"{STUDIES}?PatientID=P3")).headers["x-total-count"] == "1"
+    assert (await get(client, f"{STUDIES}?PatientID=none")).headers["x-total-count"] == "0"
+    assert "x-total-count" not in (await get(client, f"{STUDIES}?offset=9")).headers
 
 
 async def test_row_045_time_zone_of_a_query(client: httpx.AsyncClient) -> None:
