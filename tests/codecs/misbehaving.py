@@ -94,3 +94,7 @@ def forges(reply: bytes) -> None:
 
 def sleep(seconds: float) -> None:
     time.sleep(seconds)
+
+
+def waits(source: Path, target: Path, uid: str) -> None:
+    time.sleep(60)
