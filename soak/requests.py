@@ -67,7 +67,7 @@ class Script:
         return post("stow", _multipart([body]), _multipart_type(), *_coded(random))
 
     def pixels(self, random: Random, number: int) -> Sent:
-        """An instance with damaged pixel data, or a description that does not fit them; now and then sound."""
+        """An instance with damaged pixel data, or a description that does not fit them; or sound."""
         body = self.instance(number)[0]
         for _ in range(random.choice((0, 1, 1, 2))):
             body = random.choice((code_stream, code_stream, shape))(random, body, elements(body))
