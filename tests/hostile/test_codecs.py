@@ -81,7 +81,7 @@ def test_a_code_stream_that_crashes_its_codec(archive: Live) -> None:
         assert "as stored" in first.json()["detail"], "the codec raised instead of crashing: choose another"
         before = time.monotonic()
         assert get(crashing + below, accept).json() == first.json()
-        assert time.monotonic() - before < CALL_SECONDS
+        assert time.monotonic() - before < REPLACED
         assert get(f"{sound}{below}", accept).status_code == 200
     assert get(crashing, "application/dicom; transfer-syntax=*").status_code == 200
     assert archive.healthy()
@@ -130,7 +130,7 @@ def test_what_takes_a_request_too_long_is_413_and_goes_on_when_asked_again(
         asked = f"{frames}/frames/1,2,3,4,5,6,7,8,9,10"
         before = time.monotonic()
         answer = get(asked, f'multipart/related; type="{JPEG_LS}"')
-        assert REQUEST_SECONDS <= time.monotonic() - before < REQUEST_SECONDS + 2
+        assert REQUEST_SECONDS <= time.monotonic() - before < REQUEST_SECONDS + REPLACED
         assert (answer.status_code, answer.headers["content-type"]) == (413, "application/problem+json")
         assert "transfer-syntax=*" in answer.json()["detail"]
         again = [get(asked, f'multipart/related; type="{JPEG_LS}"').status_code for _ in range(9)]
