@@ -54,7 +54,7 @@ class TooLarge(Fact):
 
 
 class TooMuchToConvert(TooLarge):
-    """One request would have more converted than this archive does at once: ask for less, or as stored."""
+    """One request would have too much converted: ask for less of it, or as stored with transfer-syntax=*."""
 
 
 class RangeNotSatisfiable(Fact):
@@ -83,6 +83,10 @@ class InvalidInstance(Fact):
 
 class CannotDecode(Fact):
     """The pixel data cannot be decoded: no codec for it, or a damaged code stream."""
+
+
+class CodecFailed(CannotDecode):
+    """A codec crashed, or took too long or too much memory: perhaps not because of what it was given."""
 
 
 class CannotEncode(Fact):

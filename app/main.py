@@ -1,5 +1,6 @@
 """The ASGI application: the house opened, its routers put in, its errors answered in one form."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -41,7 +42,12 @@ READING = (wado.router, qido.router, rendered.router, wado_uri.router, capabilit
 BESIDE = (wado_uri.router, attributes.router, health.router)
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+def served_app() -> FastAPI:
+    """The application as the server's workers make it: its codecs are started before somebody needs them."""
+    return create_app(warm=True)
+
+
+def create_app(settings: Settings | None = None, *, warm: bool = False) -> FastAPI:
     """The application for these settings, those of the environment by default.
 
     Raises Misconfigured where serving so would be unsafe.
@@ -54,9 +60,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         await check_revision(settings.database_url)
         archive = await Archive.open(settings)
         app.state.archive = archive
+        warming = asyncio.create_task(archive.codecs.warm()) if warm else None
         try:
             yield
         finally:
+            if warming:
+                warming.cancel()
             await archive.close()
 
     app = FastAPI(

@@ -87,7 +87,7 @@ def configuration(settings: Settings, *, logging: bool = True) -> uvicorn.Config
     """
     patience = Patience(settings.head_seconds, settings.stall_seconds, settings.slowest_bytes_per_second)
     return uvicorn.Config(
-        "app.main:create_app",
+        "app.main:served_app",
         factory=True,
         http=partial(Connection, patience=patience),  # type: ignore[arg-type]
         workers=settings.workers,

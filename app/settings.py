@@ -93,7 +93,9 @@ class Settings(BaseSettings):
     cache_bytes: ByteSize = Field(default=ByteSize(8 * GIB), ge=0)
     """What converted instances and frames may take in the folder `cache` of `data`; 0 keeps none."""
     conversion_bytes: ByteSize = Field(default=ByteSize(16 * GIB), ge=1)
-    """How much one request may have converted; for more it gets 413."""
+    """How many bytes one request may have converted, and get by it; for more it gets 413."""
+    conversion_seconds: float = Field(default=300, gt=0)
+    """How long one request may have instances converted and pictures drawn; for more it gets 413."""
     spare_bytes: ByteSize = Field(default=ByteSize(1 * GIB), ge=0)
     """Nothing is converted (503) while the disk of `data` has less room than this."""
 

@@ -71,6 +71,41 @@ ACCEPTS = (
     "\x80\xff",
     "application/dicom+xml",
 )
+_INSTANCES = tuple(
+    f'multipart/related; type="application/dicom"; transfer-syntax={uid}'
+    for uid in (
+        "1.2.840.10008.1.2.1",
+        "1.2.840.10008.1.2.4.50",
+        "1.2.840.10008.1.2.4.70",
+        "1.2.840.10008.1.2.4.80",
+        "1.2.840.10008.1.2.4.90",
+        "1.2.840.10008.1.2.4.201",
+        "1.2.840.10008.1.2.5",
+        "*",
+    )
+)
+_FRAMES = tuple(
+    f'multipart/related; type="{media_type}"'
+    for media_type in (
+        "application/octet-stream",
+        "image/jpeg",
+        "image/jls",
+        "image/jp2",
+        "image/jphc",
+        "image/dicom-rle",
+    )
+)
+_PICTURES = ("image/jpeg", "image/png", "image/gif", "*/*")
+#: What is asked for below an instance or series, and the forms in which its bytes must be converted.
+CONVERTED = (
+    ("", ('multipart/related; type="application/dicom"', *_INSTANCES)),
+    ("/frames/1", _FRAMES),
+    ("/frames/1,2", _FRAMES),
+    ("/rendered", _PICTURES),
+    ("/rendered?viewport=64,64&window=40,400,linear", _PICTURES),
+    ("/frames/1/rendered", _PICTURES),
+    ("/thumbnail", _PICTURES),
+)
 TYPES = (
     "multipart/related",
     'multipart/related; type="application/dicom"; boundary=""',

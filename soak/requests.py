@@ -10,8 +10,8 @@ from urllib.parse import quote, quote_from_bytes
 import orjson
 import zstandard
 
-from soak.mutate import NASTY, mutated
-from soak.odd import ACCEPTS, BELOW, HEADS, KEYS, TYPES, UIDS, VALUES
+from soak.mutate import NASTY, code_stream, elements, mutated, shape
+from soak.odd import ACCEPTS, BELOW, CONVERTED, HEADS, KEYS, TYPES, UIDS, VALUES
 from soak.seeds import Seed
 
 BOUNDARY = b"soak-boundary"
@@ -35,22 +35,22 @@ class Script:
     def __init__(self, seed: int, corpus: Sequence[Seed]) -> None:
         self._seed = seed
         self._corpus = corpus
+        self._pictured = [seed for seed in corpus if seed.pictured]
 
     def request(self, number: int) -> Sent:
         """Request `number`."""
         random = self._random(number)
-        kind = random.choices(KINDS, WEIGHTS)[0]
-        return KINDS_BY_NAME[kind](self, random, number)
+        return KINDS_BY_NAME[_kind(random)](self, random, number)
 
     def instance(self, number: int) -> tuple[bytes, str]:
         """The instance that request `number` stores if it stores one, before mutation, and its address."""
-        seed = self._random(-number - 1).choice(self._corpus)
-        return seed.renamed(number)
+        seeds = self._pictured if _kind(self._random(number)) == "pixels" else self._corpus
+        return self._random(-number - 1).choice(seeds).renamed(number)
 
-    def _recent(self, random: Random, number: int) -> list[str]:
+    def _recent(self, random: Random, number: int, kind: str = "stow") -> list[str]:
         """Study, series and instance of what a request not long before this one tried to store."""
         earlier = number - random.randrange(RECENT)
-        while self._random(earlier).choices(KINDS, WEIGHTS)[0] != "stow":
+        while _kind(self._random(earlier)) != kind:
             earlier -= 1
         return self.instance(earlier)[1].split("/")
 
@@ -65,6 +65,13 @@ class Script:
         if random.random() < 0.3:
             return post("stow", body, "application/dicom", *_coded(random))
         return post("stow", _multipart([body]), _multipart_type(), *_coded(random))
+
+    def pixels(self, random: Random, number: int) -> Sent:
+        """An instance with damaged pixel data, or a description that does not fit them; or sound."""
+        body = self.instance(number)[0]
+        for _ in range(random.choice((0, 1, 1, 2))):
+            body = random.choice((code_stream, code_stream, shape))(random, body, elements(body))
+        return post("pixels", body, "application/dicom")
 
     def stow_framing(self, random: Random, number: int) -> Sent:
         """Several instances in a body whose multipart framing is mutated."""
@@ -120,6 +127,14 @@ class Script:
         path = random.choice((address, address, address, address.rsplit("/", 2)[0])) + below
         return get("wado", path, *_headers(random, ACCEPTS))
 
+    def convert(self, random: Random, number: int) -> Sent:
+        """What a sound client asks of an instance whose pixel data are damaged: decode, encode, draw."""
+        study, series, instance = self._recent(random, number, "pixels")
+        below, accepts = random.choice(CONVERTED)
+        within = "" if random.random() < 0.1 and "/frames" not in below else f"/instances/{instance}"
+        path = f"/dicom-web/studies/{study}/series/{series}{within}{below}"
+        return get("convert", path, b"Accept: " + random.choice(accepts).encode() + b"\r\n")
+
     # Of no protocol.
 
     def head(self, random: Random, number: int) -> Sent:
@@ -145,15 +160,21 @@ class Script:
 
 KINDS_BY_NAME: dict[str, Callable[[Script, Random, int], Sent]] = {
     "stow": Script.stow,
+    "pixels": Script.pixels,
     "framing": Script.stow_framing,
     "json": Script.stow_json,
     "qido": Script.qido,
     "wado": Script.wado,
+    "convert": Script.convert,
     "head": Script.head,
     "noise": Script.noise,
     "abort": Script.abort,
 }
-KINDS, WEIGHTS = list(KINDS_BY_NAME), (30, 5, 8, 20, 25, 4, 4, 4)
+KINDS, WEIGHTS = list(KINDS_BY_NAME), (24, 8, 4, 6, 18, 12, 18, 4, 3, 3)
+
+
+def _kind(random: Random) -> str:
+    return random.choices(KINDS, WEIGHTS)[0]
 
 
 def get(kind: str, target: str, *headers: bytes) -> Sent:

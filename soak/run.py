@@ -14,6 +14,8 @@ AT_ONCE = 16
 PROBE_SECONDS = 0.5
 #: Caches are full, pools open and the allocator has its arenas after this share of a run.
 WARM = 0.3
+#: After which all that a request took has been given back.
+QUIET_SECONDS = 2
 
 
 @dataclass(slots=True)
@@ -38,6 +40,11 @@ class Tally:
         if came.hung:
             self.hung.append(number)
 
+    def measure(self, server: Serving) -> None:
+        """What the server holds now, while nothing is asked of it."""
+        self.memory.append(server.memory())
+        self.descriptors.append(server.descriptors())
+
     @property
     def growth(self) -> int:
         """Bytes by which the server grew from when it was warm to its end."""
@@ -45,32 +52,36 @@ class Tally:
 
     @property
     def leaked_descriptors(self) -> int:
-        """Files and connections still open, beyond those at the beginning."""
+        """Files and connections open at the end, beyond those when it was warm."""
         return self.descriptors[-1] - self.descriptors[0] if self.descriptors else 0
 
 
 async def run(server: Serving, script: Script, count: int, advance: Callable[[], object]) -> Tally:
     """Send requests 0 to `count`; `advance` is told of each."""
-    tally, began = Tally(), time.monotonic()
-    tally.descriptors.append(server.descriptors())
-    numbers = iter(range(count))
+    tally, began, warm = Tally(), time.monotonic(), int(count * WARM)
+    for numbers in (range(warm), range(warm, count)):
+        await _together(server, script, numbers, tally, advance)
+        await asyncio.sleep(QUIET_SECONDS)
+        tally.measure(server)
+    tally.seconds = time.monotonic() - began - 2 * QUIET_SECONDS
+    return tally
+
+
+async def _together(
+    server: Serving, script: Script, numbers: range, tally: Tally, advance: Callable[[], object]
+) -> None:
+    following = iter(numbers)
     probing = asyncio.create_task(_probe(server.port, tally))
     async with asyncio.TaskGroup() as tasks:
         for _ in range(AT_ONCE):
-            tasks.create_task(_work(server, script, numbers, count, tally, advance))
-    tally.seconds = time.monotonic() - began
+            tasks.create_task(_work(server, script, following, tally, advance))
     probing.cancel()
-    await asyncio.sleep(1)
-    tally.memory.append(server.memory())
-    tally.descriptors.append(server.descriptors())
-    return tally
 
 
 async def _work(
     server: Serving,
     script: Script,
     numbers: Iterator[int],
-    count: int,
     tally: Tally,
     advance: Callable[[], object],
 ) -> None:
@@ -78,8 +89,6 @@ async def _work(
         sent, began = script.request(number), time.monotonic()
         came = await send(server.port, sent)
         tally.add(number, sent, came, time.monotonic() - began)
-        if number == int(count * WARM):
-            tally.memory.append(server.memory())
         advance()
 
 

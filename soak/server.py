@@ -31,8 +31,12 @@ class Serving:
         return self.data.with_name("log")
 
     def memory(self) -> int:
-        """Bytes of resident memory, of the server alone: its codec processes come and go."""
-        return int(self.process.memory_info().rss)
+        """Bytes of memory of its own, of the server alone: its codec processes come and go.
+
+        Without what is mapped from files: each connection maps the database, which grows as it should.
+        """
+        info = self.process.memory_info()
+        return int(info.rss - getattr(info, "shared", 0))
 
     def descriptors(self) -> int:
         """Open files and connections."""

@@ -1,7 +1,7 @@
 """Decoding and encoding in a few processes of its own.
 
 Native codecs meet bytes that strangers sent. A crash, a hang or a bomb there costs the one request that asked
-for it a `CannotDecode` and nothing else: each process has an address-space limit, each call a time limit and
+for it a `CodecFailed` and nothing else: each process has an address-space limit, each call a time limit and
 a limit on the file that it writes.
 """
 
@@ -14,12 +14,13 @@ from typing import Any
 from anyio import CapacityLimiter
 
 from app.codecs.answers import Call, opened
+from app.codecs.refusals import Refusals
 from app.codecs.workers import Died, Workers
 from app.dicom import picture, pixels, recompress, transcode
 from app.dicom.drawing import StoredFrame
 from app.dicom.pixel_description import PixelDescription
 from app.dicom.rendering import Rendering
-from app.errors import CannotDecode
+from app.errors import CodecFailed
 
 DAMAGED = "The pixel data cannot be decoded: ask for it as stored, with transfer-syntax=*."
 #: Bytes of a stored instance taken in a second, at the least: its number of frames is only a claim.
@@ -39,11 +40,24 @@ class Codecs:
         self._processes = processes
         self._seconds = seconds
         self._memory = memory
+        #: What was tried in vain; whoever asks for conversions keeps it.
+        self.refusals = Refusals()
 
     @property
     def processes(self) -> int:
         """How many calls run at once; more wait for their turn."""
         return self._processes
+
+    @property
+    def share(self) -> int:
+        """How many calls one request may have at once: not all, so that nobody waits for its last one."""
+        return max(1, self._processes - 1)
+
+    async def warm(self) -> None:
+        """Start every process, one after the other, so that the first calls need not wait for them."""
+        for _ in range(self._processes):
+            async with self._turns:
+                await self._workers.grow(self._processes)
 
     async def decode_frame(self, frame: bytes, transfer_syntax_uid: str, module: PixelDescription) -> bytes:
         """One compressed frame as native little-endian bytes. Raises CannotDecode."""
@@ -64,7 +78,11 @@ class Codecs:
         Raises InvalidInstance, CannotDecode, CannotEncode, and TooMuchToConvert beyond `largest` bytes.
         """
         seconds = self._seconds + size / SLOWEST
-        await self.run(recompress.transcode_instance, source, target, uid, seconds=seconds, largest=largest)
+        # A large instance takes long: one process stays for the frames and pictures that people wait for.
+        async with self._instances:
+            await self.run(
+                recompress.transcode_instance, source, target, uid, seconds=seconds, largest=largest
+            )
 
     async def render(self, frame: StoredFrame, rendering: Rendering) -> bytes:
         """The picture of one frame. Raises CannotDecode; InvalidRequest for a region outside of it."""
@@ -83,8 +101,8 @@ class Codecs:
     ) -> bytes:
         """What `work`, a function of a module, gives in a codec process: bytes, or nothing.
 
-        Raises the Fact that it raised; CannotDecode where it crashed, took too long or too much memory, or
-        raised anything else.
+        Raises the Fact that it raised; CodecFailed where it crashed, took too long or too much memory;
+        CannotDecode where it raised anything else.
         """
         limit = seconds or self._seconds
         call = Call(work, arguments, self._memory, largest, limit)
@@ -93,17 +111,21 @@ class Codecs:
             async with self._turns, self._workers.one() as worker, timeout(limit):
                 answer = await worker.ask(call.packed())
         except (Died, TimeoutError) as error:
-            raise CannotDecode(DAMAGED) from error
+            raise CodecFailed(DAMAGED) from error
         return opened(answer)
 
     async def close(self) -> None:
         """End every process."""
         await self._workers.close()
 
-    # Both are made on first use: they belong to the event loop that waits on them.
+    # These are made on first use: they belong to the event loop that waits on them.
     @cached_property
     def _turns(self) -> CapacityLimiter:
         return CapacityLimiter(self._processes)
+
+    @cached_property
+    def _instances(self) -> CapacityLimiter:
+        return CapacityLimiter(self.share)
 
     @cached_property
     def _workers(self) -> Workers:

@@ -20,6 +20,7 @@ _FACTS: dict[str, type[Fact]] = {
     for fact in (
         errors.CannotDecode,
         errors.CannotEncode,
+        errors.CodecFailed,
         errors.InvalidInstance,
         errors.InvalidRequest,
         errors.NotFound,
@@ -75,5 +76,7 @@ def _refused(fact: Fact) -> bytes:
 
 
 def _unexpected(error: Exception) -> Fact:
+    # Of the machine's own troubles no instance is guilty.
+    fact = errors.CodecFailed if isinstance(error, (MemoryError, OSError)) else CannotDecode
     kind = type(error).__name__
-    return CannotDecode(f"The pixel data cannot be decoded ({kind}): ask for it with transfer-syntax=*.")
+    return fact(f"The pixel data cannot be decoded ({kind}): ask for it with transfer-syntax=*.")

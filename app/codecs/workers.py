@@ -6,7 +6,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from app.dicom.pixels import LARGEST_FRAME
 
@@ -105,7 +105,11 @@ class Workers:
     @asynccontextmanager
     async def one(self) -> AsyncIterator[Worker]:
         """A process while the block lasts; it is replaced when the block is left by an exception."""
-        worker = self._idle.pop() if self._idle else Worker()
+        async with self._lent(self._idle.pop() if self._idle else Worker()) as worker:
+            yield worker
+
+    @asynccontextmanager
+    async def _lent(self, worker: Worker) -> AsyncIterator[Worker]:
         self._busy.add(worker)
         sound = False
         try:
@@ -116,6 +120,13 @@ class Workers:
             # Nothing is awaited in here: a cancelled request must not cost the pool a process.
             self._busy.discard(worker)
             self._give_back(worker, sound)
+
+    async def grow(self, most: int) -> None:
+        """Start another process, unless there are `most`, and wait until its codecs are loaded."""
+        if len(self._idle) + len(self._busy) < most:
+            with suppress(Died):
+                async with self._lent(Worker()):
+                    pass
 
     def _give_back(self, worker: Worker, sound: bool) -> None:
         if sound and not self._closed:

@@ -12,6 +12,10 @@ from app.errors import Misconfigured
 SECONDS_TO_CONNECT = 10
 SECONDS_TO_ANSWER = 60
 
+#: Compiled statements that an engine keeps, up to half as many more for a moment. Each takes some 300 kB, and
+#: whoever searches for ever other attributes would fill the memory with them.
+STATEMENTS = 100
+
 #: For every SQLite connection. The write-ahead log is a property of the file: `migrate` turns it on.
 PRAGMAS = {
     "busy_timeout": 5000,
@@ -61,6 +65,7 @@ def postgres(url: URL, seconds_to_answer: float = SECONDS_TO_ANSWER) -> AsyncEng
         url,
         pool_size=10,
         max_overflow=10,
+        query_cache_size=STATEMENTS,
         pool_timeout=SECONDS_TO_CONNECT,
         hide_parameters=True,
         connect_args={
@@ -76,6 +81,7 @@ def _sqlite(url: URL, connections: int, **options: Any) -> Engine:
         url,
         pool_size=connections,
         max_overflow=0,
+        query_cache_size=STATEMENTS,
         hide_parameters=True,
         connect_args={"check_same_thread": False},
         **options,

@@ -169,7 +169,7 @@ def _policy(media_type: str) -> dict[str, str]:
 
 async def _answer(request: Request, root: Root, subject: Subject) -> Response:
     wanted = rendered.parse(parameters.read(request.scope["query_string"]), thumbnail=subject.thumbnail)
-    plan = await attended(request, render(root, subject, wanted.rendering, get_ask(request)))
+    plan = await attended(request, root, render(root, subject, wanted.rendering, get_ask(request)))
     return respond(request, root, plan, wanted.warnings)
 
 

@@ -72,7 +72,7 @@ async def frames(
         # The standard has them distinct (PS3.18 section 10.4.1); else a short address asks for terabytes.
         raise InvalidRequest("Name each frame once.")
     work = retrieve.frames(root, address(study, series, instance), numbers, get_ask(request))
-    plan = await attended(request, work)
+    plan = await attended(request, root, work)
     return PlanResponse(plan, request)
 
 
@@ -97,7 +97,8 @@ async def bulkdata(
     """Retrieve bulk data by the address that the metadata gave."""
     if not _BULKDATA.fullmatch(path):
         raise InvalidRequest("Bulk data is named by tags and item numbers: 7FE00010, 54000100/1/54001010.")
-    plan = await retrieve.bulkdata(root, address(study, series, instance), path.upper(), get_ask(request))
+    work = retrieve.bulkdata(root, address(study, series, instance), path.upper(), get_ask(request))
+    plan = await attended(request, root, work)
     return PlanResponse(plan, request)
 
 
@@ -105,7 +106,7 @@ async def bulkdata(
 async def pixel_data(request: Request, root: ARoot, study: str, series: str, instance: str) -> Response:
     """Retrieve the pixel data of an instance: whole, or a part for each compressed frame."""
     work = retrieve.pixel_data(root, address(study, series, instance), get_ask(request))
-    plan = await attended(request, work)
+    plan = await attended(request, root, work)
     return PlanResponse(plan, request)
 
 
@@ -141,7 +142,7 @@ def address(study: str, series: str | None = None, instance: str | None = None) 
 
 
 async def _instances(request: Request, root: Root, resource: Resource) -> Response:
-    plan = await attended(request, retrieve.instances(root, resource, get_ask(request)))
+    plan = await attended(request, root, retrieve.instances(root, resource, get_ask(request)))
     return ZipResponse(plan, request) if plan.offer.name == ZIPPED else PlanResponse(plan, request)
 
 

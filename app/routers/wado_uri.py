@@ -57,7 +57,7 @@ async def wado(request: Request, root: ARoot) -> Response:
     """Retrieve one instance, as it is or as it shows (WADO-URI)."""
     asked = wado_uri.parse(parameters.read(request.scope["query_string"]))
     ask = _ask(asked, get_ask(request))
-    plan = await attended(request, (_instance if asked.wants_dicom else _shown)(root, asked, ask))
+    plan = await attended(request, root, (_instance if asked.wants_dicom else _shown)(root, asked, ask))
     return respond(request, root, plan, asked.warnings)
 
 

@@ -72,12 +72,14 @@ class Conversion:
 
         Raises as `instances` does.
         """
-        description = pixel_description.from_json(orjson.loads(of.row.json))
-        return await self._each(set(numbers), lambda number: self._frame(of, number, description, uid))
+        description, wanted = pixel_description.from_json(orjson.loads(of.row.json)), set(numbers)
+        if len(wanted) * description.frame_bits // 8 > self._left:
+            raise TooMuchToConvert
+        return await self._each(wanted, lambda number: self._frame(of, number, description, uid))
 
     async def _each(self, keys: Iterable[K], make: Callable[[K], Awaitable[T]]) -> dict[K, T]:
-        """What `make` gives for each key. No more at once than there are processes: others want them too."""
-        turns = asyncio.Semaphore(self._archive.codecs.processes)
+        """What `make` gives for each key, no more at once than one request's share."""
+        turns = asyncio.Semaphore(self._archive.codecs.share)
         made: dict[K, T] = {}
 
         async def one(key: K) -> None:
@@ -112,7 +114,15 @@ class Conversion:
         return await self._hold(of.row, f"frame {number} {uid}", make)
 
     async def _hold(self, row: Located, form: str, make: Make) -> Scratch:
-        held = await self._archive.cache.hold(f"{row.sha256.hex()} {_EDITION} {form}", make)
+        key = f"{row.sha256.hex()} {_EDITION} {form}"
+        refusals = self._archive.codecs.refusals
+
+        async def unless_refused(target: Path) -> None:
+            with refusals.remembered(key):
+                await make(target)
+
+        refusals.check(key)
+        held = await self._archive.cache.hold(key, unless_refused)
         self._held.append(held)
         self._left -= held.size
         if self._left < 0:

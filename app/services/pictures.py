@@ -45,7 +45,9 @@ class Pictures:
 
     async def picture(self, row: Located, number: int) -> bytes:
         """One frame, drawn. Raises CannotDecode, InvalidRequest."""
-        return await self._archive.codecs.render(await self._frame(row, number), self._rendering)
+        codecs = self._archive.codecs
+        with codecs.refusals.remembered(f"{row.sha256.hex()} picture {number} {self._rendering}"):
+            return await codecs.render(await self._frame(row, number), self._rendering)
 
     async def stills(self, row: Located, numbers: Sequence[int]) -> list[Content]:
         """Frames of one instance, each a picture. Raises CannotDecode, InvalidRequest."""
@@ -70,7 +72,7 @@ class Pictures:
 
     async def _drawn(self, row: Located, numbers: Sequence[int]) -> AsyncIterator[bytes]:
         """Pictures in order, a few at a time: no more frames are in memory than are being drawn."""
-        together = self._archive.settings.codec_processes
+        together = self._archive.codecs.share
         for start in range(0, len(numbers), together):
             for picture in await asyncio.gather(
                 *(self.picture(row, number) for number in numbers[start : start + together])

@@ -94,3 +94,20 @@ def forges(reply: bytes) -> None:
 
 def sleep(seconds: float) -> None:
     time.sleep(seconds)
+
+
+def waits(source: Path, target: Path, uid: str) -> None:
+    time.sleep(60)
+
+
+def hangs(target: Path, frame: object, uid: str) -> None:
+    hang()
+
+
+#: Seconds that each frame takes an idle codec.
+DAWDLING = 0.5
+
+
+def dawdles(target: Path, frame: object, uid: str) -> None:
+    time.sleep(DAWDLING)
+    target.write_bytes(b"a frame")

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from app.codecs import Codecs
-from app.errors import CannotDecode, CannotEncode, InvalidInstance, TooMuchToConvert
+from app.errors import CannotDecode, CannotEncode, CodecFailed, InvalidInstance, TooMuchToConvert
 from tests.codecs import misbehaving
 
 GIB = 1 << 30
@@ -36,6 +36,10 @@ def _command(child: psutil.Process) -> list[str]:
     except psutil.Error:
         return []
     return command
+
+
+#: The codec raised, and its process goes on: nothing that another moment would change.
+IN_PYTHON = (misbehaving.fault, misbehaving.recursion)
 
 
 async def goes_on(codecs: Codecs) -> None:
@@ -70,6 +74,7 @@ async def test_a_crash_costs_its_own_call(codecs: Codecs, work: Callable[[], Non
     for _ in range(2):
         with pytest.raises(CannotDecode) as caught:
             await codecs.run(work)
+        assert isinstance(caught.value, CodecFailed) is (work not in IN_PYTHON)
         assert "patient" not in caught.value.detail
     await beside
     await goes_on(codecs)
@@ -146,6 +151,56 @@ async def test_no_more_than_so_many_at_once(codecs: Codecs) -> None:
     before = time.monotonic()
     await asyncio.gather(*(codecs.run(misbehaving.sleep, 0.3) for _ in range(4)))
     assert time.monotonic() - before >= 0.6
+
+
+async def test_warm_processes_stand_before_the_first_call(codecs: Codecs) -> None:
+    first = await codecs.run(misbehaving.process)
+    await codecs.warm()
+    assert len(children()) == 2
+    assert await codecs.run(misbehaving.process) != b""
+    await asyncio.gather(codecs.warm(), goes_on(codecs))
+    assert len(children()) == 2
+    assert str(first, "ascii") in {str(child.pid) for child in children()}
+
+
+async def test_warming_that_is_given_up_leaves_nothing(codecs: Codecs) -> None:
+    warming = asyncio.create_task(codecs.warm())
+    await asyncio.sleep(0.1)
+    warming.cancel()
+    assert await _ends([warming]) != [None]
+    await goes_on(codecs)
+    assert len(children()) == 2
+
+
+async def test_instances_leave_a_process_to_frames(codecs: Codecs, monkeypatch: pytest.MonkeyPatch) -> None:
+    await codecs.warm()
+    monkeypatch.setattr("app.dicom.recompress.transcode_instance", misbehaving.waits)
+    nowhere = Path("/nowhere")
+    long = [asyncio.create_task(codecs.transcode(nowhere, 1, nowhere, "1.2")) for _ in range(4)]
+    before = time.monotonic()
+    for _ in range(5):
+        assert await codecs.run(misbehaving.sound, b"ab") == b"ba"
+    assert time.monotonic() - before < 10
+    assert not any(task.done() for task in long)
+    for task in long:
+        task.cancel()
+    await _ends(long)
+    await goes_on(codecs)
+
+
+async def test_the_time_of_a_call_grows_with_the_size_of_its_instance(
+    codecs: Codecs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.dicom.recompress.transcode_instance", misbehaving.waits)
+    monkeypatch.setattr("app.codecs.SLOWEST", 1000)
+    monkeypatch.setattr(codecs, "_seconds", 0.2)
+    nowhere = Path("/nowhere")
+    for size, least in ((0, 0.2), (1000, 1.2)):
+        before = time.monotonic()
+        with pytest.raises(CodecFailed):
+            await codecs.transcode(nowhere, size, nowhere, "1.2")
+        assert least <= time.monotonic() - before < 20
+        await goes_on(codecs)
 
 
 async def test_closing_ends_what_runs() -> None:

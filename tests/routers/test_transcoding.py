@@ -12,7 +12,8 @@ import pytest
 from pydicom import Dataset, dcmread
 from pydicom.pixels import pixel_array
 
-from app.dicom import codestream, transfer_syntaxes
+from app.dicom import codestream, frames, transfer_syntaxes
+from app.dicom import part10 as part10_reader
 from app.dicom.encoders import ENCODERS
 from tests.bodies import received
 from tests.instances import ct, part10
@@ -151,6 +152,56 @@ async def test_the_cache_answers_again_and_never_who_may_not_see(
     assert list((tmp_path / "data/cache/held").iterdir()) == []
     elsewhere = url(dataset, "/frames/1").replace("/series/1.2.3.4", "/series/9.9")
     assert (await get(client, elsewhere, asked)).status_code == 404
+
+
+async def test_what_cannot_be_decoded_is_not_tried_again(
+    client: httpx.AsyncClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, dataset = real("MR_small_jpeg_ls_lossless.dcm")
+    index = frames.index(part10_reader.read(data))
+    assert index is not None
+    ((offset, length),) = index.ranges(1)
+    damaged = data[: offset + 40] + bytes(length - 40) + data[offset + length :]
+    await stored(client, damaged)
+    codecs = client._transport.app.state.archive.codecs  # type: ignore[attr-defined]
+    calls: list[object] = []
+    run = codecs.run
+
+    async def counted(*arguments: object, **named: object) -> bytes:
+        calls.append(arguments[0])
+        answer: bytes = await run(*arguments, **named)
+        return answer
+
+    monkeypatch.setattr(codecs, "run", counted)
+    frame = url(dataset, "/frames/1")
+    for path, asked in (
+        ("", dicom(EXPLICIT)),
+        ("/frames/1", "image/jp2"),
+        ("/rendered", "image/png"),
+    ):
+        first = await get(client, url(dataset, path), asked)
+        tried = len(calls)
+        again = await get(client, url(dataset, path), asked)
+        assert (first.status_code, again.status_code) == (406, 406), (path, first.text)
+        assert first.json() == again.json()
+        assert len(calls) == tried
+    assert len(calls) == 3
+    assert (await get(client, frame, "application/octet-stream; transfer-syntax=*")).status_code == 200
+    assert kept(client, tmp_path) == []
+
+
+async def test_frames_larger_than_a_request_may_have_are_413_before_any_is_made(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, dataset = real("emri_small_RLE.dcm")
+    await stored(client, data)
+    archive = client._transport.app.state.archive  # type: ignore[attr-defined]
+    monkeypatch.setattr(type(archive.codecs), "run", None)
+    tight = archive.settings.model_copy(update={"conversion_bytes": 3 * 64 * 64 * 2 - 1})
+    application = client._transport.app  # type: ignore[attr-defined]
+    monkeypatch.setattr(application.state, "archive", SimpleNamespace(**_parts(archive), settings=tight))
+    answer = await get(client, url(dataset, "/frames/1,2,3"), 'multipart/related; type="image/jphc"')
+    assert (answer.status_code, "transfer-syntax=*" in answer.json()["detail"]) == (413, True)
 
 
 async def test_more_than_one_request_may_have_is_413(
