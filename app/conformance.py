@@ -93,7 +93,8 @@ DEVIATIONS = """\
 - An HTJ2K stream that is made here has the precision of Bits Allocated, not of Bits Stored.
 - Asked for in a compressed transfer syntax, a study or series that holds an instance without pixel data
   is 406.
-- Pixel data (`/pixeldata`) are offered of an instance, not of a series or study.
+- Pixel data (`/pixeldata`) are a part for each instance where they are native, for each frame where not;
+  instances without pixel data are left out.
 """
 
 ABSENT = """\

@@ -69,6 +69,20 @@ def frame_offers(uid: str, *, native: bool, single: bool) -> list[Offer]:
     return offers + [_single(offer) for offer in offers if single]
 
 
+def pixel_data_offers(uids: Iterable[str]) -> list[Offer]:
+    """Forms of the pixel data of several instances in these transfer syntaxes, Explicit LE where native."""
+    stored = set(uids)
+    if len(stored) == 1:
+        (uid,) = stored
+        return frame_offers(uid, native=uid == EXPLICIT_LITTLE_ENDIAN, single=False)
+    decodable = all(transfer_syntaxes.get(uid).decodable for uid in stored)
+    offers = [Offer(STORED, OCTET_STREAM, True, SEVERAL, default=not decodable, stored=True)]
+    if decodable:
+        offers.insert(0, Offer(NATIVE, OCTET_STREAM, True, EXPLICIT_LITTLE_ENDIAN, default=True))
+    made = (transfer_syntaxes.get(uid) for uid in _made_of(stored))
+    return offers + [offer for syntax in made for offer in _transcoded_offers(syntax)]
+
+
 def bulkdata_offers(document_type: str) -> list[Offer]:
     """Forms of bulk data but pixel data; `document_type` is that of an encapsulated document, or empty."""
     types = [document_type] if document_type else []

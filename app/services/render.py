@@ -20,14 +20,12 @@ from app.errors import NotAcceptable, NotFound
 from app.index import locate
 from app.index.locate import Located
 from app.index.locate import Part as Column
-from app.services.pictures import Pictures
+from app.services.pictures import DRAWN_AS, Pictures
 from app.services.plan import Content, Part, Plan, Ready, Stored
 from app.services.retrieve import ENCAPSULATED_DOCUMENT, entity_tag, inflated, located, one
 from app.services.root import Ask, Root
 from app.wire.accept import Offer
 
-#: What a picture looks like also depends on how this version draws: a new number makes new entity tags.
-_DRAWN_AS = 1
 _COLUMNS: tuple[Column, ...] = ("dicom_json", "bulkdata", "frame_index")
 _PICTURE, _ANIMATION, _HTML, _TEXT, _DOCUMENT = "picture", "animation", "html", "text", "document"
 #: OHIF asks for pictures with the Accept header of its frames, and expects a JPEG.
@@ -87,7 +85,7 @@ async def _image(
     every = offer.multipart or offer.name == _ANIMATION
     rows = await _rows(root, subject, row) if offer.multipart else [row]
     numbers = subject.frames or (tuple(range(1, index.count + 1)) if every else ())
-    tag = entity_tag(root, offer, rows, _DRAWN_AS, rendering, subject.path)
+    tag = entity_tag(root, offer, rows, DRAWN_AS, rendering, subject.path)
     ask.require_change(tag)
     pictures = Pictures(root.archive, replace(rendering, media_type=offer.media_type))
     try:
@@ -136,7 +134,7 @@ async def _parts(
         return [_part(root, subject, offer, await pictures.animation(rows[0], numbers))]
     if not offer.multipart:
         number = numbers[0] if numbers else await _representative(rows[0])
-        return [_part(root, subject, offer, Ready(await pictures.picture(rows[0], number)))]
+        return [_part(root, subject, offer, await pictures.still(rows[0], number))]
     parts = []
     for row in rows:
         whole = row if row.parts.keys() >= set(_COLUMNS) else await one(root, row.resource, *_COLUMNS)
@@ -170,7 +168,7 @@ async def _document(root: Root, subject: Subject, row: Located, ask: Ask) -> Pla
     if not offers:
         raise NotFound("This instance has nothing that can be shown: neither image, report nor document.")
     offer = _chosen(ask, offers)
-    tag = entity_tag(root, offer, [row], _DRAWN_AS, subject.path)
+    tag = entity_tag(root, offer, [row], DRAWN_AS, subject.path)
     ask.require_change(tag)
     if offer.name in (_HTML, _TEXT):
         write = report.html if offer.name == _HTML else report.text
