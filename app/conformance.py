@@ -84,9 +84,10 @@ DEVIATIONS = """\
   stored.
 - A rendered study or series is one picture, of the instance in its middle that has an image, unless
   multipart is asked for; an instance of many frames shows its representative frame, or the middle one.
-- Rendered colour has a profile of its own or sRGB (`iccprofile=yes`, `srgb`); for any other the picture
-  has none, and a `Warning: 299` header says so. Presentation states and supplemental palettes are not
-  applied.
+- Rendered colour is converted by the instance's own ICC profile (its optical path's, its Color Space's; else
+  it is taken for sRGB) to the one that `iccprofile` names, or keeps its own with `yes`; without `iccprofile`
+  a picture has no profile and its colours are as stored. Greys never have one; a GIF cannot have one (400).
+- Supplemental palettes are applied where Pixel Presentation says COLOR or MIXED; presentation states are not.
 - WADO-URI does not de-identify: `anonymize=yes` is refused (400).
 - An instance that is lossily compressed here is a derived one: it has its own SOP Instance UID, names its
   source, and says by what and how much it was compressed (PS3.3 C.7.6.1.1.5).

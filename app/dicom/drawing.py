@@ -90,5 +90,6 @@ def _coloured(
         return colours.from_palette(values, described, attributes)
     # One sample without a photometric interpretation can only be a grey.
     if described.photometric_interpretation in (*_MONOCHROME, ""):
-        return grey_scale(attributes, described, window)(values)
+        greys = grey_scale(attributes, described, window)(values)
+        return colours.supplemented(greys, values, described, attributes)
     raise CannotDecode("Photometric Interpretation does not fit Samples per Pixel.")

@@ -16,7 +16,7 @@ from app.dicom import bulkdata, report, transfer_syntaxes
 from app.dicom.frames import FrameIndex
 from app.dicom.rendering import GIF, JPEG, PNG, Rendering
 from app.dicom.resource import Resource
-from app.errors import NotAcceptable, NotFound
+from app.errors import InvalidRequest, NotAcceptable, NotFound
 from app.index import locate
 from app.index.locate import Located
 from app.index.locate import Part as Column
@@ -82,6 +82,8 @@ async def _image(
     if beyond := next((number for number in subject.frames if not 1 <= number <= index.count), None):
         raise NotFound(f"The instance has {index.count} frames; there is no frame {beyond}.")
     offer = _chosen(ask, _image_offers(subject, index))
+    if offer.media_type == GIF and rendering.profile != "no":
+        raise InvalidRequest("A GIF holds no colour profile: ask for JPEG or PNG, or for iccprofile=no.")
     every = offer.multipart or offer.name == _ANIMATION
     rows = await _rows(root, subject, row) if offer.multipart else [row]
     numbers = subject.frames or (tuple(range(1, index.count + 1)) if every else ())
