@@ -14,6 +14,7 @@ from app.errors import CannotEncode
 
 _CHUNK = 1 << 20
 _UNDEFINED = 0xFFFFFFFF
+FLOATING = "No compressed transfer syntax holds floating-point pixels: ask for Explicit VR Little Endian."
 
 
 def transcode_instance(source: Path, target: Path, uid: str) -> None:
@@ -33,6 +34,8 @@ def transcode_instance(source: Path, target: Path, uid: str) -> None:
 
 def _compress(instance: Source, target: Path, uid: str, streams: BinaryIO) -> None:
     part10 = instance.part10
+    if part10.get(frames.FLOAT_PIXEL_DATA) or part10.get(frames.DOUBLE_FLOAT_PIXEL_DATA):
+        raise CannotEncode(FLOATING)
     stored = pixel_description.from_part10(part10) if part10.get(PIXEL_DATA) else None
     index = frames.index(part10) if stored else None
     if stored is None or index is None:

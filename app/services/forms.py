@@ -117,7 +117,8 @@ def _transcoded_offers(syntax: TransferSyntax) -> Iterable[Offer]:
     default = transfer_syntaxes.default(syntax.media_type) is syntax
     aliases = _ALIASES.get(syntax.media_type, ())
     yield Offer(TRANSCODED, syntax.media_type, True, syntax.uid, default, aliases=aliases)
-    yield Offer(TRANSCODED, OCTET_STREAM, True, syntax.uid)
+    if syntax.media_type != OCTET_STREAM:
+        yield Offer(TRANSCODED, OCTET_STREAM, True, syntax.uid)
 
 
 def _the_one(uids: set[str]) -> str:
