@@ -87,7 +87,14 @@ DEVIATIONS = """\
 - Rendered colour is converted by the instance's own ICC profile (its optical path's, its Color Space's; else
   it is taken for sRGB) to the one that `iccprofile` names, or keeps its own with `yes`; without `iccprofile`
   a picture has no profile and its colours are as stored. Greys never have one; a GIF cannot have one (400).
-- Supplemental palettes are applied where Pixel Presentation says COLOR or MIXED; presentation states are not.
+- Supplemental palettes are applied where Pixel Presentation says COLOR or MIXED.
+- Presentation states are stored and sent, but not drawn (406): they are of several images, each of which is
+  drawn on its own, with `window` and `viewport`; viewers apply the states themselves.
+- Frames of 1 bit are sent native, encapsulated uncompressed or deflated (1.2.840.10008.1.2.8.1): no other
+  syntax that is made here holds them. Floating-point pixels are sent native only. HSV, ARGB, CMYK and
+  YBR_PARTIAL_420 are sent as stored only. Where a syntax cannot hold some pixels, the 406 names those that
+  can.
+- Native YBR_FULL_422 becomes YBR_FULL in a compressed syntax; YBR_PARTIAL_422 becomes RGB, in the lossy ones.
 - WADO-URI does not de-identify: `anonymize=yes` is refused (400).
 - An instance that is lossily compressed here is a derived one: it has its own SOP Instance UID, names its
   source, and says by what and how much it was compressed (PS3.3 C.7.6.1.1.5).

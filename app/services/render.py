@@ -34,6 +34,8 @@ _REPORTS = (Offer(_HTML, "text/html"), Offer(_TEXT, "text/plain"))
 _STILLS = (Offer(_PICTURE, JPEG), Offer(_PICTURE, PNG))
 _EACH = (Offer(_PICTURE, JPEG, multipart=True), Offer(_PICTURE, PNG, multipart=True))
 _REPRESENTATIVE_FRAME = "00286010"
+#: The SOP classes of PS3.4 Annex N, from Grayscale Softcopy Presentation State on.
+_PRESENTATION_STATES = "1.2.840.10008.5.1.4.1.1.11."
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ async def render(root: Root, subject: Subject, rendering: Rendering, ask: Ask) -
     index = row.frames
     if index and not _is_video(row):
         return await _image(root, subject, row, index, rendering, ask)
+    if row.sop_class_uid.startswith(_PRESENTATION_STATES):
+        raise NotAcceptable("Presentation states are not drawn: ask for the images that this one refers to.")
     if subject.frames or subject.thumbnail:
         raise NotFound("There is no image here.")
     return await _document(root, subject, row, ask)

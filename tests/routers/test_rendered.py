@@ -291,6 +291,15 @@ async def test_pictures_of_many_are_bounded(
     assert list((tmp_path / "data/cache/held").iterdir()) == []
 
 
+async def test_a_presentation_state_is_406_in_words(client: httpx.AsyncClient) -> None:
+    state = ct(SOPClassUID="1.2.840.10008.5.1.4.1.1.11.1")
+    del state.PixelData
+    await stored(client, part10(state))
+    for below in ("/rendered", "/thumbnail"):
+        answer = await client.get(url(state, below))
+        assert (answer.status_code, "Presentation states" in answer.json()["detail"]) == (406, True)
+
+
 async def test_deflated_and_compressed_instances(client: httpx.AsyncClient) -> None:
     deflated = ct(**WHOLE)
     await stored(client, part10(deflated, DeflatedExplicitVRLittleEndian))
