@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from app.dicom.encoders import ENCODERS
 from app.dicom.transfer_syntaxes import TRANSFER_SYNTAXES, TransferSyntax
 from app.dicom.validation import FAILURE_REASONS, WARNING_REASONS
 from app.errors import Fact
@@ -15,6 +14,7 @@ from app.query.searchable import MATCHING, SEARCHABLE, Searchable
 from app.routers import capabilities
 from app.routers.problems import STATUS
 from app.routers.routes import ROUTERS, Route, routes
+from app.services.forms import WHOLE
 from app.wire.coding import CODINGS
 
 HEAD = """\
@@ -220,7 +220,7 @@ def _syntaxes() -> Iterable[str]:
 
 def _syntax(syntax: TransferSyntax) -> tuple[str, ...]:
     name = f"{syntax.name} (retired)" if syntax.retired else syntax.name
-    made = syntax.uid in ENCODERS
+    made = syntax.uid in WHOLE
     marks = ("yes" if mark else "" for mark in (syntax.lossy, syntax.decodable, made))
     return syntax.uid, name, f"`{syntax.media_type}`", *marks
 

@@ -9,7 +9,7 @@ from app.dicom import encoders, frames, lossy, pixel_description, rewrite, trans
 from app.dicom.frames import PIXEL_DATA, FrameIndex
 from app.dicom.part10 import Part10
 from app.dicom.rewrite import Source
-from app.dicom.transfer_syntaxes import EXPLICIT_LITTLE_ENDIAN
+from app.dicom.transfer_syntaxes import DEFLATED_LITTLE_ENDIAN, EXPLICIT_LITTLE_ENDIAN
 from app.errors import CannotEncode
 
 _CHUNK = 1 << 20
@@ -24,8 +24,8 @@ def transcode_instance(source: Path, target: Path, uid: str) -> None:
     made is another instance (see `lossy`). A fragment holds a frame. Raises InvalidInstance, CannotDecode and
     CannotEncode; nothing stays at `target` then.
     """
-    if uid == EXPLICIT_LITTLE_ENDIAN:
-        rewrite.to_explicit_little_endian(source, target)
+    if uid in (EXPLICIT_LITTLE_ENDIAN, DEFLATED_LITTLE_ENDIAN):
+        rewrite.to_explicit_little_endian(source, target, uid)
         return
     # The frames come first, into a file without a name: what stands before them holds their lengths.
     with rewrite.opened(source) as instance, tempfile.TemporaryFile(dir=target.parent) as streams:

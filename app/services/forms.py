@@ -4,7 +4,12 @@ from collections.abc import Iterable
 
 from app.dicom import transfer_syntaxes
 from app.dicom.encoders import ENCODERS
-from app.dicom.transfer_syntaxes import EXPLICIT_LITTLE_ENDIAN, OCTET_STREAM, TransferSyntax
+from app.dicom.transfer_syntaxes import (
+    DEFLATED_LITTLE_ENDIAN,
+    EXPLICIT_LITTLE_ENDIAN,
+    OCTET_STREAM,
+    TransferSyntax,
+)
 from app.wire.accept import Offer
 
 DICOM = "application/dicom"
@@ -14,6 +19,8 @@ DICOM_XML = "application/dicom+xml"
 STORED, EXPLICIT, DEFAULT = "stored", "explicit", "default"
 #: Frames as native little-endian pixels; instances or frames in another compressed transfer syntax.
 NATIVE, TRANSCODED = "native", "transcoded"
+#: The compressed transfer syntaxes in which whole instances can be sent.
+WHOLE = (*ENCODERS, DEFLATED_LITTLE_ENDIAN)
 #: The parts are of several transfer syntaxes, each named in its part's header.
 SEVERAL = ""
 
@@ -57,7 +64,7 @@ def instance_offers(uids: Iterable[str], *, single: bool) -> list[Offer]:
         offers.insert(0, Offer(EXPLICIT, DICOM, True, EXPLICIT_LITTLE_ENDIAN, default=lossless))
     if not any(offer.default for offer in offers):
         offers.insert(0, Offer(DEFAULT, DICOM, True, SEVERAL, default=True))
-    offers += [Offer(TRANSCODED, DICOM, True, uid) for uid in _made_of(stored)]
+    offers += [Offer(TRANSCODED, DICOM, True, uid) for uid in _made_of(stored, WHOLE)]
     return offers + [_single(offer) for offer in offers if single]
 
 
@@ -106,11 +113,11 @@ def _code_stream_offers(syntax: TransferSyntax) -> Iterable[Offer]:
         yield Offer(NATIVE, OCTET_STREAM, True, EXPLICIT_LITTLE_ENDIAN, default=True)
 
 
-def _made_of(stored: set[str]) -> list[str]:
-    """The compressed transfer syntaxes in which instances stored so can be sent, but for their own."""
+def _made_of(stored: set[str], made: tuple[str, ...] = tuple(ENCODERS)) -> list[str]:
+    """The compressed transfer syntaxes in which what is stored so can be sent, but for its own."""
     if not all(transfer_syntaxes.get(uid).decodable for uid in stored):
         return []
-    return [uid for uid in ENCODERS if {uid} != stored]
+    return [uid for uid in made if {uid} != stored]
 
 
 def _transcoded_offers(syntax: TransferSyntax) -> Iterable[Offer]:

@@ -192,6 +192,21 @@ async def test_floating_pixels_between_native_encodings(
         assert (refused.status_code, "floating" in refused.json()["detail"]) == (406, True)
 
 
+@pytest.mark.parametrize(
+    "name", ["CT_small.dcm", "MR_small_bigendian.dcm", "emri_small_RLE.dcm", "rtplan.dcm"]
+)
+async def test_a_deflated_instance_is_the_explicit_one(client: httpx.AsyncClient, name: str) -> None:
+    data, dataset = real(name)
+    await stored(client, data)
+    answer = await get(client, url(dataset), dicom("1.2.840.10008.1.2.1.99"))
+    assert answer.headers["content-type"] == dicom("1.2.840.10008.1.2.1.99")
+    plain = (await get(client, url(dataset), dicom(EXPLICIT))).content
+    made, expected = dcmread(BytesIO(answer.content)), dcmread(BytesIO(plain))
+    assert made == expected
+    assert made.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.1.99"
+    assert len(answer.content) < len(plain)
+
+
 @pytest.mark.parametrize("photometric", ["CMYK", "HSV", "YBR_PARTIAL_420"])
 async def test_retired_colours_are_406_and_sent_as_stored(
     client: httpx.AsyncClient, photometric: str
