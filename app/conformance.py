@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from app.dicom.encoders import ENCODERS
 from app.dicom.transfer_syntaxes import TRANSFER_SYNTAXES, TransferSyntax
 from app.dicom.validation import FAILURE_REASONS, WARNING_REASONS
 from app.errors import Fact
@@ -16,6 +15,7 @@ from app.query.searchable import MATCHING, SEARCHABLE, Searchable
 from app.routers import capabilities
 from app.routers.problems import STATUS
 from app.routers.routes import ROUTERS, Route, routes
+from app.services.forms import WHOLE
 from app.wire.coding import CODINGS
 
 HEAD = """\
@@ -89,9 +89,17 @@ DEVIATIONS = """\
   stored.
 - A rendered study or series is one picture, of the instance in its middle that has an image, unless
   multipart is asked for; an instance of many frames shows its representative frame, or the middle one.
-- Rendered colour has a profile of its own or sRGB (`iccprofile=yes`, `srgb`); for any other the picture
-  has none, and a `Warning: 299` header says so. Presentation states and supplemental palettes are not
-  applied.
+- Rendered colour is converted by the instance's own ICC profile (its optical path's, its Color Space's; else
+  it is taken for sRGB) to the one that `iccprofile` names, or keeps its own with `yes`; without `iccprofile`
+  a picture has no profile and its colours are as stored. Greys never have one; a GIF cannot have one (400).
+- Supplemental palettes are applied where Pixel Presentation says COLOR or MIXED.
+- Presentation states are stored and sent, but not drawn (406): they are of several images, each of which is
+  drawn on its own, with `window` and `viewport`; viewers apply the states themselves.
+- Frames of 1 bit are sent native, encapsulated uncompressed or deflated (1.2.840.10008.1.2.8.1): no other
+  syntax that is made here holds them. Floating-point pixels are sent native only. HSV, ARGB, CMYK and
+  YBR_PARTIAL_420 are sent as stored only. Where a syntax cannot hold some pixels, the 406 names those that
+  can.
+- Native YBR_FULL_422 becomes YBR_FULL in a compressed syntax; YBR_PARTIAL_422 becomes RGB, in the lossy ones.
 - WADO-URI does not de-identify: `anonymize=yes` is refused (400).
 - An instance that is lossily compressed here is a derived one: it has its own SOP Instance UID, names its
   source, and says by what and how much it was compressed (PS3.3 C.7.6.1.1.5).
@@ -99,7 +107,8 @@ DEVIATIONS = """\
 - Asked for in a compressed transfer syntax, a study or series that holds an instance without pixel data
   is 406.
 - Beyond the standard, studies, series and instances are sent as `application/zip`, each instance as stored.
-- Pixel data (`/pixeldata`) are offered of an instance, not of a series or study.
+- Pixel data (`/pixeldata`) are a part for each instance where they are native, for each frame where not;
+  instances without pixel data are left out.
 """
 
 ABSENT = """\
@@ -219,7 +228,7 @@ def _syntaxes() -> Iterable[str]:
 
 def _syntax(syntax: TransferSyntax) -> tuple[str, ...]:
     name = f"{syntax.name} (retired)" if syntax.retired else syntax.name
-    made = syntax.uid in ENCODERS
+    made = syntax.uid in WHOLE
     marks = ("yes" if mark else "" for mark in (syntax.lossy, syntax.decodable, made))
     return syntax.uid, name, f"`{syntax.media_type}`", *marks
 

@@ -11,6 +11,8 @@ from app.errors import CannotDecode
 
 RGB8 = NDArray[np.uint8]
 
+_PIXEL_PRESENTATION, _WITH_COLOUR, _RED_DESCRIPTOR = "00089205", ("COLOR", "MIXED"), "00281101"
+
 #: ITU-R BT.601 luma of red, green and blue.
 _RED, _GREEN, _BLUE = 0.299, 0.587, 0.114
 _TO_RGB = np.array(
@@ -52,6 +54,21 @@ def from_palette(values: Samples, pixels: PixelDescription, attributes: FrameAtt
         raise CannotDecode("A palette cannot be used with values of more than 16 bits.")
     colours = np.stack([_eight_bits(table(domain), table.bits) for table in tables], axis=-1)
     return np.asarray(colours[values.astype(np.intp) - low])
+
+
+def supplemented(
+    greys: NDArray[np.uint8], values: Samples, pixels: PixelDescription, attributes: FrameAttributes
+) -> NDArray[np.uint8]:
+    """Greys, with the colours of a supplemental palette from its first value on (PS3.3 section C.7.6.19)."""
+    if attributes.text(_PIXEL_PRESENTATION) not in _WITH_COLOUR or not attributes.values(_RED_DESCRIPTOR):
+        return greys
+    tables = lookup_tables.palette(attributes, signed=bool(pixels.pixel_representation))
+    coloured = values >= tables[0].first
+    drawn = np.repeat(greys[..., np.newaxis], 3, axis=-1)
+    drawn[coloured] = np.stack(
+        [_eight_bits(table(values[coloured]), table.bits) for table in tables], axis=-1
+    )
+    return drawn
 
 
 def _eight_bits(samples: Samples, bits: int) -> NDArray[np.uint8]:

@@ -19,7 +19,7 @@ from app.dicom import (
 from app.dicom.description import Json
 from app.dicom.frame_attributes import FrameAttributes
 from app.dicom.greys import Window, grey_scale
-from app.dicom.pixel_description import PixelDescription
+from app.dicom.pixel_description import RETIRED, PixelDescription
 from app.errors import CannotDecode
 
 _FLOAT_DATA = ("7FE00008", "7FE00009")
@@ -51,6 +51,11 @@ def draw(frame: StoredFrame, window: Window | None = None) -> tuple[NDArray[np.u
     big_endian = transfer_syntaxes.get(frame.transfer_syntax_uid).big_endian_pixels
     attributes = frame_attributes.of_frame(json, frame.number, frame.bulk, big_endian=big_endian)
     described = pixel_description.from_json(json)
+    if described.photometric_interpretation in RETIRED:
+        raise CannotDecode(
+            f"{described.photometric_interpretation} is retired, or of video only, and not drawn here: "
+            "ask for the frame as stored."
+        )
     native, described = _native(frame, described)
     floating = any(tag in json for tag in _FLOAT_DATA)
     return _shown(native, described, attributes, frame.number, window, floating), attributes
@@ -90,5 +95,6 @@ def _coloured(
         return colours.from_palette(values, described, attributes)
     # One sample without a photometric interpretation can only be a grey.
     if described.photometric_interpretation in (*_MONOCHROME, ""):
-        return grey_scale(attributes, described, window)(values)
+        greys = grey_scale(attributes, described, window)(values)
+        return colours.supplemented(greys, values, described, attributes)
     raise CannotDecode("Photometric Interpretation does not fit Samples per Pixel.")

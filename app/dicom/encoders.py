@@ -4,33 +4,29 @@ These functions run in a worker process, as decoding does. A stream made without
 it is given out (see `encode_frame`); where two free codecs exist, by the other one.
 """
 
-import math
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from io import BytesIO
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.dicom import pixels
-from app.dicom.pixel_description import PixelDescription
-from app.dicom.transfer_syntaxes import RLE_LOSSLESS
+from app.dicom import colours, encodings, pixels, transfer_syntaxes
+from app.dicom import samples as native_samples
+from app.dicom.pixel_description import RETIRED, PixelDescription
+from app.dicom.transfer_syntaxes import DEFLATED_FRAMES, ENCAPSULATED_UNCOMPRESSED, RLE_LOSSLESS
 from app.errors import CannotDecode, CannotEncode
 
 Samples = NDArray[Any]
 
-#: What lossy encoding keeps: JPEG quality of 1 to 100; peak signal to noise of JPEG 2000, in dB, where the
-#: peak is the range that the pixels of a frame have.
-JPEG_QUALITY, JPEG_2000_PSNR = 90, 50
-#: Both, for names of what was made with them.
-QUALITY = f"{JPEG_QUALITY} {JPEG_2000_PSNR}"
+#: What lossy encoding keeps, for names of what was made with it.
+QUALITY = f"{encodings.JPEG_QUALITY} {encodings.JPEG_2000_PSNR}"
 
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _COLOUR = ("RGB", "YBR_FULL")
 _EVERY = (*_GREY, "PALETTE COLOR", *_COLOUR)
-_RLE_HEADER = struct.Struct("<16I")
+#: What native pixels of which two share their colour are encoded as: the first without loss, the second not.
+_SPREAD, _CONVERTED = {"YBR_FULL_422": "YBR_FULL"}, {"YBR_PARTIAL_422": "RGB"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +53,10 @@ class Encoder:
 def encoded(native: PixelDescription, uid: str) -> PixelDescription:
     """What describes frames that were described by `native`, once they are encoded. Raises CannotEncode."""
     encoder = _encoder(uid)
-    if wrong := _unfit(native, encoder):
-        raise CannotEncode(f"{wrong} Ask for another transfer syntax, or as stored with transfer-syntax=*.")
-    photometric = native.photometric_interpretation
+    taken = _taken(native, encoder)
+    if wrong := _unfit(taken, encoder):
+        raise CannotEncode(f"{wrong} {_instead(native)}")
+    photometric = taken.photometric_interpretation
     return replace(
         native,
         photometric_interpretation=encoder.becomes.get(photometric, photometric),
@@ -72,17 +69,16 @@ def encode_frame(frame: bytes, native: PixelDescription, uid: str) -> bytes:
 
     One made without loss is given out only after it was decoded to the same bytes again.
     """
-    after = encoded(native, uid)
-    if len(frame) * 8 != native.rows * native.columns * native.samples * native.bits_allocated:
-        raise CannotEncode("The frame has another size than Rows, Columns and Bits Allocated say.")
-    samples = _samples(frame, native)
+    after, encoder = encoded(native, uid), ENCODERS[uid]
+    taken = _taken(native, encoder)
+    samples = _samples(frame, native, taken)
     try:
-        stream = ENCODERS[uid].encode(samples, native)
+        stream = encoder.encode(samples, taken)
     except Exception as error:
         raise CannotEncode(
             "The encoder cannot encode these pixels; ask for another transfer syntax."
         ) from error
-    if ENCODERS[uid].lossless:
+    if encoder.lossless:
         _require_same(stream, uid, after, samples.tobytes())
     return stream
 
@@ -93,6 +89,20 @@ def _encoder(uid: str) -> Encoder:
     return ENCODERS[uid]
 
 
+def _taken(native: PixelDescription, encoder: Encoder) -> PixelDescription:
+    """What an encoder is given for pixels so described: every sample of every pixel."""
+    spread = _SPREAD if encoder.lossless else {**_SPREAD, **_CONVERTED}
+    photometric = native.photometric_interpretation
+    return replace(native, photometric_interpretation=spread.get(photometric, photometric))
+
+
+def _instead(native: PixelDescription) -> str:
+    """What else can be had, as a sentence."""
+    able = [uid for uid, each in ENCODERS.items() if not _unfit(_taken(native, each), each)]
+    named = [f"{uid} ({transfer_syntaxes.get(uid).name})" for uid in able]
+    return f"Ask for it as stored with transfer-syntax=*, or for: {', '.join(['native', *named])}."
+
+
 def _unfit(native: PixelDescription, encoder: Encoder) -> str:
     """Why pixels so described cannot be encoded, as a sentence; nothing when they can."""
     fewest, most = encoder.stored
@@ -101,22 +111,37 @@ def _unfit(native: PixelDescription, encoder: Encoder) -> str:
     if native.pixel_representation and not encoder.signed:
         return "This transfer syntax cannot hold signed samples."
     if native.photometric_interpretation not in encoder.photometrics:
-        return "This transfer syntax cannot hold pixels of this Photometric Interpretation."
+        return f"This transfer syntax cannot hold pixels of {_named(native)}."
     if native.samples != (3 if native.photometric_interpretation in _COLOUR else 1):
         return "Samples per Pixel contradicts Photometric Interpretation."
     return "" if min(native.rows, native.columns) > 0 else "There are no pixels."
 
 
-def _samples(frame: bytes, native: PixelDescription) -> Samples:
-    """Rows × columns (× samples), colour by pixel."""
-    kind = "i" if native.pixel_representation else "u"
-    flat = np.frombuffer(frame, f"<{kind}{native.bits_allocated // 8}")
-    if native.samples == 1:
-        return flat.reshape(native.rows, native.columns)
-    if native.planar_configuration == 1:
-        planes = flat.reshape(native.samples, native.rows, native.columns)
-        return np.ascontiguousarray(planes.transpose(1, 2, 0))
-    return flat.reshape(native.rows, native.columns, native.samples)
+def _named(native: PixelDescription) -> str:
+    """The Photometric Interpretation where it is one of the standard's: others are a sender's own words."""
+    said = native.photometric_interpretation
+    return said if said in (*_EVERY, *_SPREAD, *_CONVERTED, *RETIRED) else "this Photometric Interpretation"
+
+
+def _samples(frame: bytes, native: PixelDescription, taken: PixelDescription) -> Samples:
+    """Rows × columns (× samples), colour by pixel; bits stay packed as they are."""
+    if native.photometric_interpretation in (*_SPREAD, *_CONVERTED):
+        return _spread(frame, native, taken)
+    if len(frame) != -(-native.frame_bits // 8):
+        raise CannotEncode("The frame has another size than Rows, Columns and Bits Allocated say.")
+    if native.bits_allocated == 1:
+        return np.frombuffer(frame, np.uint8)
+    raw = native_samples.raw(frame, native)
+    return np.ascontiguousarray(raw.view(f"<i{raw.itemsize}") if native.pixel_representation else raw)
+
+
+def _spread(frame: bytes, native: PixelDescription, taken: PixelDescription) -> Samples:
+    """Every sample of pixels that share their colour."""
+    try:
+        samples = native_samples.raw(frame, native)
+        return colours.rgb(samples, native) if taken.photometric_interpretation == "RGB" else samples
+    except CannotDecode as error:
+        raise CannotEncode(error.detail) from error
 
 
 def _require_same(stream: bytes, uid: str, after: PixelDescription, samples: bytes) -> None:
@@ -129,111 +154,34 @@ def _require_same(stream: bytes, uid: str, after: PixelDescription, samples: byt
         raise CannotEncode("This transfer syntax would lose bits of these pixels: ask for RLE, or as stored.")
 
 
-def _stored_bits(samples: Samples, native: PixelDescription) -> Samples:
-    """Only the stored bits of each sample, unsigned: the sign comes back with decoding."""
-    unsigned = samples.view(samples.dtype.str.replace("i", "u"))
-    return unsigned & ((1 << native.bits_stored) - 1)
-
-
-def _rle(samples: Samples, native: PixelDescription) -> bytes:
-    """A segment for each byte of each sample, the most significant first (PS3.5 section G.2)."""
-    import imagecodecs
-
-    size = native.bits_allocated // 8
-    octets = samples.view(np.uint8).reshape(native.rows, native.columns, native.samples, size)
-    planes = (octets[:, :, sample, at] for sample in range(native.samples) for at in reversed(range(size)))
-    segments = [_even(bytes(imagecodecs.packbits_encode(plane.copy()))) for plane in planes]
-    offsets = np.cumsum([_RLE_HEADER.size, *map(len, segments)])[:-1].tolist()
-    head = _RLE_HEADER.pack(len(segments), *offsets, *[0] * (15 - len(offsets)))
-    return head + b"".join(segments)
-
-
-def _even(segment: bytes) -> bytes:
-    return segment + b"\0" * (len(segment) % 2)
-
-
-def _jpeg(samples: Samples, native: PixelDescription) -> bytes:
-    from PIL import Image
-
-    mode = "YCbCr" if native.photometric_interpretation == "YBR_FULL" else None
-    out = BytesIO()
-    picture = Image.fromarray(samples) if mode is None else Image.frombytes(mode, _size(native), samples)
-    subsampling = {} if native.samples == 1 else {"subsampling": "4:2:2"}
-    picture.save(out, "JPEG", quality=JPEG_QUALITY, **subsampling)
-    return out.getvalue()
-
-
-def _size(native: PixelDescription) -> tuple[int, int]:
-    return native.columns, native.rows
-
-
-def _jpeg_lossless(samples: Samples, native: PixelDescription) -> bytes:
-    """First-order prediction, which both lossless transfer syntaxes allow. GDCM decodes it again."""
-    import imagecodecs
-
-    stored = _stored_bits(samples, native)
-    return bytes(
-        imagecodecs.jpeg8_encode(stored, lossless=True, predictor=1, bitspersample=native.bits_stored)
-    )
-
-
-def _jpeg_ls(samples: Samples, native: PixelDescription) -> bytes:
-    import jpeg_ls
-
-    said = {
-        "rows": native.rows,
-        "columns": native.columns,
-        "samples_per_pixel": native.samples,
-        "bits_stored": native.bits_stored,
-        "planar_configuration": 0,
-    }
-    return bytes(jpeg_ls.encode_pixel_data(_stored_bits(samples, native).tobytes(), **said))
-
-
-def _jpeg_2000(samples: Samples, native: PixelDescription, **quality: Any) -> bytes:
-    import imagecodecs
-
-    return bytes(
-        imagecodecs.jpeg2k_encode(
-            samples,
-            codecformat="j2k",
-            bitspersample=native.bits_stored,
-            mct=native.photometric_interpretation == "RGB",
-            resolutions=min(6, min(native.rows, native.columns).bit_length()),
-            **(quality or {"reversible": True}),
-        )
-    )
-
-
-def _jpeg_2000_lossy(samples: Samples, native: PixelDescription) -> bytes:
-    """In the quality that the pixels' own range asks for: of 16 bits stored, few may be used."""
-    used = max(1, int(samples.max()) - int(samples.min()))
-    unused = 20 * math.log10(max(1, ((1 << native.bits_stored) - 1) / used))
-    return _jpeg_2000(samples, native, level=JPEG_2000_PSNR + unused)
-
-
-def _htj2k(samples: Samples, native: PixelDescription) -> bytes:
-    """By OpenJPH, in the precision of Bits Allocated; OpenJPEG decodes it again."""
-    import imagecodecs
-
-    colour = native.photometric_interpretation == "RGB"
-    return bytes(imagecodecs.htj2k_encode(samples, reversible=True, rgb=colour))
-
-
 _REVERSIBLE = {"RGB": "YBR_RCT"}
-_JPEG_LOSSLESS = Encoder(_jpeg_lossless, (8, 16), (8, 16), _EVERY, {})
+_JPEG_LOSSLESS = Encoder(encodings.jpeg_lossless, (8, 16), (8, 16), _EVERY, {})
 #: The transfer syntaxes that can be made here.
 ENCODERS: dict[str, Encoder] = {
-    RLE_LOSSLESS: Encoder(_rle, (8, 16, 32), (1, 32), _EVERY, {}),
+    RLE_LOSSLESS: Encoder(encodings.rle, (8, 16, 32), (1, 32), _EVERY, {}),
     "1.2.840.10008.1.2.4.50": Encoder(
-        _jpeg, (8,), (8, 8), (*_GREY, *_COLOUR), dict.fromkeys(_COLOUR, "YBR_FULL_422"), False, "ISO_10918_1"
+        encodings.jpeg,
+        (8,),
+        (8, 8),
+        (*_GREY, *_COLOUR),
+        dict.fromkeys(_COLOUR, "YBR_FULL_422"),
+        False,
+        "ISO_10918_1",
     ),
     "1.2.840.10008.1.2.4.57": _JPEG_LOSSLESS,
     "1.2.840.10008.1.2.4.70": _JPEG_LOSSLESS,
-    "1.2.840.10008.1.2.4.80": Encoder(_jpeg_ls, (8, 16), (2, 16), _EVERY, {}),
-    "1.2.840.10008.1.2.4.90": Encoder(_jpeg_2000, (8, 16), (1, 16), _EVERY, _REVERSIBLE),
+    "1.2.840.10008.1.2.4.80": Encoder(encodings.jpeg_ls, (8, 16), (2, 16), _EVERY, {}),
+    "1.2.840.10008.1.2.4.90": Encoder(encodings.jpeg_2000, (8, 16), (1, 16), _EVERY, _REVERSIBLE),
     "1.2.840.10008.1.2.4.91": Encoder(
-        _jpeg_2000_lossy, (8, 16), (8, 16), (*_GREY, *_COLOUR), {"RGB": "YBR_ICT"}, True, "ISO_15444_1"
+        encodings.jpeg_2000_lossy,
+        (8, 16),
+        (8, 16),
+        (*_GREY, *_COLOUR),
+        {"RGB": "YBR_ICT"},
+        True,
+        "ISO_15444_1",
     ),
-    "1.2.840.10008.1.2.4.201": Encoder(_htj2k, (8, 16), (1, 16), _EVERY, _REVERSIBLE),
+    "1.2.840.10008.1.2.4.201": Encoder(encodings.htj2k, (8, 16), (1, 16), _EVERY, _REVERSIBLE),
+    ENCAPSULATED_UNCOMPRESSED: Encoder(encodings.octets, (1, 8, 16, 32), (1, 32), _EVERY, {}),
+    DEFLATED_FRAMES: Encoder(encodings.deflated, (1, 8, 16, 32), (1, 32), _EVERY, {}),
 }

@@ -8,15 +8,15 @@ from io import BytesIO
 from typing import Any
 
 import orjson
-from PIL import Image, ImageCms
+from PIL import Image
 
-from app.dicom import annotations
+from app.dicom import annotations, colour_profiles
 from app.dicom.drawing import StoredFrame, draw
 from app.dicom.frame_attributes import FrameAttributes
 from app.dicom.rendering import GIF, JPEG, LARGEST_SIDE, PNG, Region, Rendering, Viewport
 from app.errors import CannotDecode, InvalidRequest
 
-_ICC_PROFILE, _ASPECT, _FRAME_TIME, _RATES = "00282000", "00280034", "00181063", ("00082144", "00180040")
+_ASPECT, _FRAME_TIME, _RATES = "00280034", "00181063", ("00082144", "00180040")
 _DEFAULT_MILLISECONDS, _LONGEST_MILLISECONDS = 100.0, 10_000.0
 #: From this quality on, JPEG keeps the colour of every pixel.
 _EVERY_COLOUR = 90
@@ -32,7 +32,7 @@ def render(frame: StoredFrame, rendering: Rendering) -> bytes:
     pixels, attributes = draw(frame, rendering.window)
     picture = _placed(Image.fromarray(pixels), rendering, _aspect(attributes))
     picture = annotations.written(picture, attributes, rendering)
-    picture, profile = _profiled(picture, attributes, rendering.profile)
+    picture, profile = colour_profiles.profiled(picture, attributes, rendering.profile)
     return _encoded(picture, rendering, profile)
 
 
@@ -105,32 +105,6 @@ def _aspect(attributes: FrameAttributes) -> float:
     ratio = [value for value in attributes.values(_ASPECT) if isinstance(value, int) and value > 0]
     aspect = ratio[0] / ratio[1] if len(ratio) == 2 else 1.0
     return aspect if 0.1 <= aspect <= 10 else 1.0
-
-
-def _profiled(
-    picture: Image.Image, attributes: FrameAttributes, wanted: str
-) -> tuple[Image.Image, bytes | None]:
-    """The picture and the colour profile to embed; greys have none."""
-    if wanted == "no" or picture.mode != "RGB":
-        return picture, None
-    standard = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-    own = _own_profile(attributes)
-    if own is None:
-        return picture, standard.tobytes()
-    if wanted == "yes":
-        return picture, own.tobytes()
-    converted = ImageCms.profileToProfile(picture, own, standard)
-    return converted or picture, standard.tobytes()
-
-
-def _own_profile(attributes: FrameAttributes) -> ImageCms.ImageCmsProfile | None:
-    """The instance's own profile where it is one of RGB, else none: damaged ones are many."""
-    data = attributes.data(_ICC_PROFILE)
-    try:
-        profile = ImageCms.ImageCmsProfile(BytesIO(data)) if data else None
-    except (OSError, ImageCms.PyCMSError):
-        return None
-    return profile if profile and profile.profile.xcolor_space.strip() == "RGB" else None
 
 
 def _encoded(picture: Image.Image, rendering: Rendering, profile: bytes | None) -> bytes:

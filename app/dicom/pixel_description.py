@@ -9,6 +9,8 @@ from app.errors import CannotDecode
 
 #: Rows, Columns, Samples per Pixel, Bits Allocated, Bits Stored, High Bit, Pixel Representation.
 _TAGS = ("00280010", "00280011", "00280002", "00280100", "00280101", "00280102", "00280103")
+#: Photometric interpretations that are retired, or of video only: kept, but neither drawn nor encoded.
+RETIRED = ("HSV", "ARGB", "CMYK", "YBR_PARTIAL_420")
 
 
 @dataclass(frozen=True, slots=True)

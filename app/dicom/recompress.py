@@ -9,11 +9,12 @@ from app.dicom import encoders, frames, lossy, pixel_description, rewrite, trans
 from app.dicom.frames import PIXEL_DATA, FrameIndex
 from app.dicom.part10 import Part10
 from app.dicom.rewrite import Source
-from app.dicom.transfer_syntaxes import EXPLICIT_LITTLE_ENDIAN
+from app.dicom.transfer_syntaxes import DEFLATED_LITTLE_ENDIAN, EXPLICIT_LITTLE_ENDIAN
 from app.errors import CannotEncode
 
 _CHUNK = 1 << 20
 _UNDEFINED = 0xFFFFFFFF
+FLOATING = "No compressed transfer syntax holds floating-point pixels: ask for Explicit VR Little Endian."
 
 
 def transcode_instance(source: Path, target: Path, uid: str) -> None:
@@ -23,8 +24,8 @@ def transcode_instance(source: Path, target: Path, uid: str) -> None:
     made is another instance (see `lossy`). A fragment holds a frame. Raises InvalidInstance, CannotDecode and
     CannotEncode; nothing stays at `target` then.
     """
-    if uid == EXPLICIT_LITTLE_ENDIAN:
-        rewrite.to_explicit_little_endian(source, target)
+    if uid in (EXPLICIT_LITTLE_ENDIAN, DEFLATED_LITTLE_ENDIAN):
+        rewrite.to_explicit_little_endian(source, target, uid)
         return
     # The frames come first, into a file without a name: what stands before them holds their lengths.
     with rewrite.opened(source) as instance, tempfile.TemporaryFile(dir=target.parent) as streams:
@@ -33,6 +34,8 @@ def transcode_instance(source: Path, target: Path, uid: str) -> None:
 
 def _compress(instance: Source, target: Path, uid: str, streams: BinaryIO) -> None:
     part10 = instance.part10
+    if part10.get(frames.FLOAT_PIXEL_DATA) or part10.get(frames.DOUBLE_FLOAT_PIXEL_DATA):
+        raise CannotEncode(FLOATING)
     stored = pixel_description.from_part10(part10) if part10.get(PIXEL_DATA) else None
     index = frames.index(part10) if stored else None
     if stored is None or index is None:

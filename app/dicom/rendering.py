@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass, field
 
+from app.dicom.colour_spaces import SPACES
 from app.dicom.greys import Window
 
 JPEG, PNG, GIF = "image/jpeg", "image/png", "image/gif"
 #: No picture has more pixels in a row or column, whatever viewport was asked for.
 LARGEST_SIDE = 8192
 #: Colour profiles that can be given to a picture; `yes` is the instance's own.
-PROFILES = ("no", "yes", "srgb")
+PROFILES = ("no", "yes", *SPACES)
 
 
 @dataclass(frozen=True, slots=True)

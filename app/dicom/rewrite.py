@@ -3,6 +3,7 @@
 import mmap
 import os
 import struct
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from app.dicom.fragments import EXTENDED_OFFSET_TABLE, EXTENDED_OFFSET_TABLE_LEN
 from app.dicom.frames import PIXEL_DATA
 from app.dicom.part10 import Part10
 from app.dicom.part10 import read as read_part10
-from app.dicom.transfer_syntaxes import EXPLICIT_LITTLE_ENDIAN
+from app.dicom.transfer_syntaxes import DEFLATED_LITTLE_ENDIAN, EXPLICIT_LITTLE_ENDIAN
 from app.errors import CannotDecode, InvalidInstance
 
 _PHOTOMETRIC_INTERPRETATION, _PLANAR_CONFIGURATION = 0x00280004, 0x00280006
@@ -38,8 +39,8 @@ class Source:
         return replace(self, part10=replace(self.part10, dataset=elements))
 
 
-def to_explicit_little_endian(source: Path, target: Path) -> None:
-    """Write the instance in `source` to `target` as Explicit VR Little Endian.
+def to_explicit_little_endian(source: Path, target: Path, uid: str = EXPLICIT_LITTLE_ENDIAN) -> None:
+    """Write the instance in `source` to `target` as Explicit VR Little Endian, or as that deflated.
 
     Values stay as they are, private and unknown ones too. Compressed pixel data is decoded one frame at a
     time (see `pixels.decoded` for what changes with it). Group lengths and offset tables, which would now be
@@ -49,7 +50,7 @@ def to_explicit_little_endian(source: Path, target: Path) -> None:
     too long for a native element. Nothing stays at `target` then.
     """
     with opened(source) as instance:
-        write(instance, target)
+        write(instance, target, uid)
 
 
 @contextmanager
@@ -76,8 +77,20 @@ def write(
     """
     with writer.create(target) as out:
         out.write(_preamble(source.part10, uid, sop_instance_uid))
-        for chunk in _data_set(source, replaced):
+        chunks = _data_set(source, replaced)
+        for chunk in _deflated(chunks) if uid == DEFLATED_LITTLE_ENDIAN else chunks:
             out.write(chunk)
+
+
+def _deflated(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """A data set as bare RFC 1951 data of an even length (PS3.5 section A.5)."""
+    deflating, length = zlib.compressobj(wbits=-zlib.MAX_WBITS), 0
+    for chunk in chunks:
+        piece = deflating.compress(chunk)
+        length += len(piece)
+        yield piece
+    last = deflating.flush()
+    yield last + b"\0" * ((length + len(last)) % 2)
 
 
 def _mapped(stored: BinaryIO) -> mmap.mmap:

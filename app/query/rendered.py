@@ -12,8 +12,6 @@ _THUMBNAIL = Rendering(viewport=Viewport(256, 256), quality=80)
 _WHOLE = re.compile(r"[0-9]{1,6}")
 _DECIMAL = re.compile(r"[+-]?([0-9]{1,12}(\.[0-9]{0,12})?|\.[0-9]{1,12})(e[+-]?[0-9]{1,2})?", re.IGNORECASE)
 _ANNOTATIONS = ("patient", "technique")
-#: What the standard names beside those that are embedded here.
-_OTHER_PROFILES = ("adobergb", "rommrgb", "displayp3")
 #: Parameters of the request rather than of the picture (PS3.18 section 8.3.3).
 _OF_THE_REQUEST = frozenset({"accept", "charset"})
 _OF_THE_PICTURE = frozenset({"viewport", "window", "quality", "annotation", "iccprofile"})
@@ -43,8 +41,7 @@ def parse(pairs: Iterable[tuple[str, str]], *, thumbnail: bool = False) -> Wante
         names, more = annotations(asked["annotation"])
         rendering, warnings = replace(rendering, annotations=names), [*warnings, *more]
     if "iccprofile" in asked:
-        profile, more = _profile(asked["iccprofile"])
-        rendering, warnings = replace(rendering, profile=profile), [*warnings, *more]
+        rendering = replace(rendering, profile=_profile(asked["iccprofile"]))
     return Wanted(rendering, tuple(warnings))
 
 
@@ -137,10 +134,8 @@ def _viewport(text: str, *, alone: bool) -> tuple[Viewport, Region]:
     return Viewport(width, height), region
 
 
-def _profile(text: str) -> tuple[str, list[str]]:
+def _profile(text: str) -> str:
     wanted = text.strip().lower()
-    if wanted in PROFILES:
-        return wanted, []
-    if wanted in _OTHER_PROFILES:
-        return "no", ["This colour profile is not available: the picture has none. Ask for srgb."]
-    raise InvalidRequest(f"iccprofile is one of {', '.join((*PROFILES, *_OTHER_PROFILES))}.")
+    if wanted not in PROFILES:
+        raise InvalidRequest(f"iccprofile is one of {', '.join(PROFILES)}.")
+    return wanted

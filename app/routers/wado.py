@@ -11,6 +11,7 @@ from app.routers.attended import attended
 from app.routers.dependencies import ARoot, get_ask
 from app.routers.responses import PlanResponse, ZipResponse, data_sets
 from app.services import metadata as stored
+from app.services import pixel_data as pixels
 from app.services import retrieve
 from app.services.forms import DICOM, DICOM_JSON, DICOM_XML, ZIP, ZIPPED
 from app.services.root import Root
@@ -105,9 +106,19 @@ async def bulkdata(
 @router.get(_INSTANCE + "/pixeldata", responses=BULK)
 async def pixel_data(request: Request, root: ARoot, study: str, series: str, instance: str) -> Response:
     """Retrieve the pixel data of an instance: whole, or a part for each compressed frame."""
-    work = retrieve.pixel_data(root, address(study, series, instance), get_ask(request))
-    plan = await attended(request, root, work)
-    return PlanResponse(plan, request)
+    return await _pixel_data(request, root, address(study, series, instance))
+
+
+@router.get("/studies/{study}/series/{series}/pixeldata", responses=BULK)
+async def series_pixel_data(request: Request, root: ARoot, study: str, series: str) -> Response:
+    """Retrieve the pixel data of each instance of a series."""
+    return await _pixel_data(request, root, address(study, series))
+
+
+@router.get("/studies/{study}/pixeldata", responses=BULK)
+async def study_pixel_data(request: Request, root: ARoot, study: str) -> Response:
+    """Retrieve the pixel data of each instance of a study."""
+    return await _pixel_data(request, root, address(study))
 
 
 @router.get("/studies/{study}/series/{series}", responses=RETRIEVED)
@@ -144,6 +155,11 @@ def address(study: str, series: str | None = None, instance: str | None = None) 
 async def _instances(request: Request, root: Root, resource: Resource) -> Response:
     plan = await attended(request, root, retrieve.instances(root, resource, get_ask(request)))
     return ZipResponse(plan, request) if plan.offer.name == ZIPPED else PlanResponse(plan, request)
+
+
+async def _pixel_data(request: Request, root: Root, resource: Resource) -> Response:
+    plan = await attended(request, root, pixels.pixel_data(root, resource, get_ask(request)))
+    return PlanResponse(plan, request)
 
 
 async def _metadata(request: Request, root: Root, resource: Resource) -> Response:

@@ -13,8 +13,9 @@ from app.dicom import pixel_description
 from app.dicom.encoders import QUALITY
 from app.dicom.frames import FrameIndex
 from app.dicom.pixel_description import PixelDescription
+from app.dicom.recompress import FLOATING
 from app.dicom.transcode import Frame
-from app.errors import CannotDecode, TooMuchToConvert
+from app.errors import CannotDecode, CannotEncode, TooMuchToConvert
 from app.index.locate import Located
 from app.services.plan import Scratch
 from app.storage.cache import Held, Make
@@ -24,6 +25,7 @@ K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 #: Reads bytes at an offset.
 Read = Callable[[int, int], Awaitable[bytes]]
+_PIXEL_DATA = "7FE00010"
 #: Stands in every key of the cache: what is made otherwise gets other keys.
 _EDITION = f"2 {QUALITY}"
 
@@ -72,7 +74,10 @@ class Conversion:
 
         Raises as `instances` does.
         """
-        description, wanted = pixel_description.from_json(orjson.loads(of.row.json)), set(numbers)
+        json, wanted = orjson.loads(of.row.json), set(numbers)
+        if _PIXEL_DATA not in json:
+            raise CannotEncode(FLOATING)
+        description = pixel_description.from_json(json)
         if len(wanted) * description.frame_bits // 8 > self._left:
             raise TooMuchToConvert
         return await self._each(wanted, lambda number: self._frame(of, number, description, uid))

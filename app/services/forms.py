@@ -4,7 +4,12 @@ from collections.abc import Iterable
 
 from app.dicom import transfer_syntaxes
 from app.dicom.encoders import ENCODERS
-from app.dicom.transfer_syntaxes import EXPLICIT_LITTLE_ENDIAN, OCTET_STREAM, TransferSyntax
+from app.dicom.transfer_syntaxes import (
+    DEFLATED_LITTLE_ENDIAN,
+    EXPLICIT_LITTLE_ENDIAN,
+    OCTET_STREAM,
+    TransferSyntax,
+)
 from app.wire.accept import Offer
 
 DICOM = "application/dicom"
@@ -17,6 +22,8 @@ STORED, EXPLICIT, DEFAULT = "stored", "explicit", "default"
 ZIPPED = "zipped"
 #: Frames as native little-endian pixels; instances or frames in another compressed transfer syntax.
 NATIVE, TRANSCODED = "native", "transcoded"
+#: The compressed transfer syntaxes in which whole instances can be sent.
+WHOLE = (*ENCODERS, DEFLATED_LITTLE_ENDIAN)
 #: The parts are of several transfer syntaxes, each named in its part's header.
 SEVERAL = ""
 
@@ -60,7 +67,7 @@ def instance_offers(uids: Iterable[str], *, single: bool) -> list[Offer]:
         offers.insert(0, Offer(EXPLICIT, DICOM, True, EXPLICIT_LITTLE_ENDIAN, default=lossless))
     if not any(offer.default for offer in offers):
         offers.insert(0, Offer(DEFAULT, DICOM, True, SEVERAL, default=True))
-    offers += [Offer(TRANSCODED, DICOM, True, uid) for uid in _made_of(stored)]
+    offers += [Offer(TRANSCODED, DICOM, True, uid) for uid in _made_of(stored, WHOLE)]
     offers += [_single(offer) for offer in offers if single]
     return [*offers, Offer(ZIPPED, ZIP, False, _the_one(stored), default=True, stored=True)]
 
@@ -71,6 +78,20 @@ def frame_offers(uid: str, *, native: bool, single: bool) -> list[Offer]:
     offers = list(_native_offers(uid) if native else _code_stream_offers(syntax))
     offers += [offer for made in _made_of({uid}) for offer in _transcoded_offers(transfer_syntaxes.get(made))]
     return offers + [_single(offer) for offer in offers if single]
+
+
+def pixel_data_offers(uids: Iterable[str]) -> list[Offer]:
+    """Forms of the pixel data of several instances in these transfer syntaxes, Explicit LE where native."""
+    stored = set(uids)
+    if len(stored) == 1:
+        (uid,) = stored
+        return frame_offers(uid, native=uid == EXPLICIT_LITTLE_ENDIAN, single=False)
+    decodable = all(transfer_syntaxes.get(uid).decodable for uid in stored)
+    offers = [Offer(STORED, OCTET_STREAM, True, SEVERAL, default=not decodable, stored=True)]
+    if decodable:
+        offers.insert(0, Offer(NATIVE, OCTET_STREAM, True, EXPLICIT_LITTLE_ENDIAN, default=True))
+    made = (transfer_syntaxes.get(uid) for uid in _made_of(stored))
+    return offers + [offer for syntax in made for offer in _transcoded_offers(syntax)]
 
 
 def bulkdata_offers(document_type: str) -> list[Offer]:
@@ -96,18 +117,19 @@ def _code_stream_offers(syntax: TransferSyntax) -> Iterable[Offer]:
         yield Offer(NATIVE, OCTET_STREAM, True, EXPLICIT_LITTLE_ENDIAN, default=True)
 
 
-def _made_of(stored: set[str]) -> list[str]:
-    """The compressed transfer syntaxes in which instances stored so can be sent, but for their own."""
+def _made_of(stored: set[str], made: tuple[str, ...] = tuple(ENCODERS)) -> list[str]:
+    """The compressed transfer syntaxes in which what is stored so can be sent, but for its own."""
     if not all(transfer_syntaxes.get(uid).decodable for uid in stored):
         return []
-    return [uid for uid in ENCODERS if {uid} != stored]
+    return [uid for uid in made if {uid} != stored]
 
 
 def _transcoded_offers(syntax: TransferSyntax) -> Iterable[Offer]:
     default = transfer_syntaxes.default(syntax.media_type) is syntax
     aliases = _ALIASES.get(syntax.media_type, ())
     yield Offer(TRANSCODED, syntax.media_type, True, syntax.uid, default, aliases=aliases)
-    yield Offer(TRANSCODED, OCTET_STREAM, True, syntax.uid)
+    if syntax.media_type != OCTET_STREAM:
+        yield Offer(TRANSCODED, OCTET_STREAM, True, syntax.uid)
 
 
 def _the_one(uids: set[str]) -> str:

@@ -1,12 +1,13 @@
-"""Frames drawn for one plan by the worker processes, many into a folder that goes with the plan."""
+"""Frames drawn for one plan by the worker processes: what it holds of the cache until it is sent."""
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
 
 import aiofiles
 
@@ -14,11 +15,16 @@ from app.archive import Archive
 from app.dicom import transfer_syntaxes
 from app.dicom.drawing import StoredFrame
 from app.dicom.rendering import PNG, Rendering
-from app.errors import CannotDecode, NotAcceptable
+from app.errors import CannotDecode, NotAcceptable, TooMuchToConvert
 from app.index.locate import Located
-from app.services.plan import Content, Ready, Scratch
+from app.services.plan import Content, Scratch
 from app.services.retrieve import inflated
+from app.storage.cache import Held
 
+#: What a picture looks like also depends on how this version draws: a new number makes new entity tags, and
+#: new keys of the cache.
+DRAWN_AS = 2
+T = TypeVar("T")
 #: What drawing may need beside the pixels: lookup tables, palettes, overlays, the colour profile.
 _NEEDED = re.compile(r"(?:.*/)?(?:00281[12][0-9A-F]{2}|00283006|60[01][0-9A-F]3000|00282000)")
 _PER_FRAME = "52009230/"
@@ -35,48 +41,74 @@ class Pictures:
     def __init__(self, archive: Archive, rendering: Rendering) -> None:
         self._archive = archive
         self._rendering = rendering
-        self._folder: TemporaryDirectory[str] | None = None
-        self._kept = 0
+        self._held: list[Held] = []
+        self._left = int(archive.settings.conversion_bytes)
 
     def close(self) -> None:
-        """Remove every picture."""
-        if self._folder:
-            self._folder.cleanup()
+        """Let go of every picture."""
+        while self._held:
+            self._held.pop().release()
 
-    async def picture(self, row: Located, number: int) -> bytes:
-        """One frame, drawn. Raises CannotDecode, InvalidRequest."""
-        codecs = self._archive.codecs
-        with codecs.refusals.remembered(f"{row.sha256.hex()} picture {number} {self._rendering}"):
-            return await codecs.render(await self._frame(row, number), self._rendering)
+    async def still(self, row: Located, number: int) -> Content:
+        """One frame, drawn. Raises CannotDecode, InvalidRequest, TooMuchToConvert."""
+        return await self._hold(row, f"frame {number}", partial(self._picture, row, number))
 
     async def stills(self, row: Located, numbers: Sequence[int]) -> list[Content]:
-        """Frames of one instance, each a picture. Raises CannotDecode, InvalidRequest."""
-        return [await self._keep(picture) async for picture in self._drawn(row, numbers)]
+        """Frames of one instance, each a picture, a few drawn at a time. Raises as `still` does."""
+        stills: list[Content] = []
+        together = self._archive.codecs.share
+        for start in range(0, len(numbers), together):
+            stills += await _together(self.still(row, number) for number in numbers[start : start + together])
+        return stills
 
     async def animation(self, row: Located, numbers: Sequence[int]) -> Content:
         """Frames of one instance as a picture that moves.
 
-        Raises CannotDecode, InvalidRequest; NotAcceptable where there are too many of them.
+        Raises as `still` does; NotAcceptable where there are too many of them.
         """
         if len(numbers) > _MOST_ANIMATED:
             raise NotAcceptable(
                 f"A GIF of more than {_MOST_ANIMATED} frames is not made: ask for some of them."
             )
+        named = sha256(repr(list(numbers)).encode()).hexdigest()
+        return await self._hold(row, f"frames {named}", partial(self._animated, row, numbers))
+
+    async def _hold(self, row: Located, what: str, draw: Callable[[], Awaitable[bytes]]) -> Scratch:
+        """What is cached of these very bytes drawn in this very way, or is drawn now."""
+
+        async def make(target: Path) -> None:
+            picture = await draw()
+            async with aiofiles.open(target, "wb") as stream:
+                await stream.write(picture)
+
+        key = f"{row.sha256.hex()} drawn {DRAWN_AS} {what} {self._rendering}"
+        held = await self._archive.cache.hold(key, make)
+        self._held.append(held)
+        self._left -= held.size
+        if self._left < 0:
+            raise TooMuchToConvert
+        return Scratch(held.path, held.size)
+
+    async def _picture(self, row: Located, number: int) -> bytes:
+        codecs = self._archive.codecs
+        with codecs.refusals.remembered(f"{row.sha256.hex()} picture {number} {self._rendering}"):
+            return await codecs.render(await self._frame(row, number), self._rendering)
+
+    async def _animated(self, row: Located, numbers: Sequence[int]) -> bytes:
         still = Pictures(self._archive, replace(self._rendering, media_type=PNG))
         drawn: list[bytes] = []
         async for picture in still._drawn(row, numbers):
             drawn.append(picture)
             if sum(map(len, drawn)) > _LARGEST_ANIMATION:
                 raise NotAcceptable("The GIF would be too large: ask for a viewport, or for fewer frames.")
-        return Ready(await self._archive.codecs.animate(drawn, row.json))
+        return await self._archive.codecs.animate(drawn, row.json)
 
     async def _drawn(self, row: Located, numbers: Sequence[int]) -> AsyncIterator[bytes]:
         """Pictures in order, a few at a time: no more frames are in memory than are being drawn."""
         together = self._archive.codecs.share
         for start in range(0, len(numbers), together):
-            for picture in await asyncio.gather(
-                *(self.picture(row, number) for number in numbers[start : start + together])
-            ):
+            some = numbers[start : start + together]
+            for picture in await _together(self._picture(row, number) for number in some):
                 yield picture
 
     async def _frame(self, row: Located, number: int) -> StoredFrame:
@@ -105,13 +137,15 @@ class Pictures:
 
         return read
 
-    async def _keep(self, picture: bytes) -> Scratch:
-        self._folder = self._folder or TemporaryDirectory(dir=self._archive.store.temp, prefix="render-")
-        self._kept += 1
-        target = Path(self._folder.name, str(self._kept))
-        async with aiofiles.open(target, "wb") as stream:
-            await stream.write(picture)
-        return Scratch(target, len(picture))
+
+async def _together(each: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """What each gives, in order. Where one fails, none goes on: it would hold what nobody lets go."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one) for one in each]
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    return [task.result() for task in tasks]
 
 
 def _is_needed(path: str, length: int, number: int) -> bool:

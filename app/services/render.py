@@ -16,18 +16,16 @@ from app.dicom import bulkdata, report, transfer_syntaxes
 from app.dicom.frames import FrameIndex
 from app.dicom.rendering import GIF, JPEG, PNG, Rendering
 from app.dicom.resource import Resource
-from app.errors import NotAcceptable, NotFound
+from app.errors import InvalidRequest, NotAcceptable, NotFound
 from app.index import locate
 from app.index.locate import Located
 from app.index.locate import Part as Column
-from app.services.pictures import Pictures
+from app.services.pictures import DRAWN_AS, Pictures
 from app.services.plan import Content, Part, Plan, Ready, Stored
 from app.services.retrieve import ENCAPSULATED_DOCUMENT, entity_tag, inflated, located, one
 from app.services.root import Ask, Root
 from app.wire.accept import Offer
 
-#: What a picture looks like also depends on how this version draws: a new number makes new entity tags.
-_DRAWN_AS = 1
 _COLUMNS: tuple[Column, ...] = ("dicom_json", "bulkdata", "frame_index")
 _PICTURE, _ANIMATION, _HTML, _TEXT, _DOCUMENT = "picture", "animation", "html", "text", "document"
 #: OHIF asks for pictures with the Accept header of its frames, and expects a JPEG.
@@ -36,6 +34,8 @@ _REPORTS = (Offer(_HTML, "text/html"), Offer(_TEXT, "text/plain"))
 _STILLS = (Offer(_PICTURE, JPEG), Offer(_PICTURE, PNG))
 _EACH = (Offer(_PICTURE, JPEG, multipart=True), Offer(_PICTURE, PNG, multipart=True))
 _REPRESENTATIVE_FRAME = "00286010"
+#: The SOP classes of PS3.4 Annex N, from Grayscale Softcopy Presentation State on.
+_PRESENTATION_STATES = "1.2.840.10008.5.1.4.1.1.11."
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,8 @@ async def render(root: Root, subject: Subject, rendering: Rendering, ask: Ask) -
     index = row.frames
     if index and not _is_video(row):
         return await _image(root, subject, row, index, rendering, ask)
+    if row.sop_class_uid.startswith(_PRESENTATION_STATES):
+        raise NotAcceptable("Presentation states are not drawn: ask for the images that this one refers to.")
     if subject.frames or subject.thumbnail:
         raise NotFound("There is no image here.")
     return await _document(root, subject, row, ask)
@@ -84,10 +86,12 @@ async def _image(
     if beyond := next((number for number in subject.frames if not 1 <= number <= index.count), None):
         raise NotFound(f"The instance has {index.count} frames; there is no frame {beyond}.")
     offer = _chosen(ask, _image_offers(subject, index))
+    if offer.media_type == GIF and rendering.profile != "no":
+        raise InvalidRequest("A GIF holds no colour profile: ask for JPEG or PNG, or for iccprofile=no.")
     every = offer.multipart or offer.name == _ANIMATION
     rows = await _rows(root, subject, row) if offer.multipart else [row]
     numbers = subject.frames or (tuple(range(1, index.count + 1)) if every else ())
-    tag = entity_tag(root, offer, rows, _DRAWN_AS, rendering, subject.path)
+    tag = entity_tag(root, offer, rows, DRAWN_AS, rendering, subject.path)
     ask.require_change(tag)
     pictures = Pictures(root.archive, replace(rendering, media_type=offer.media_type))
     try:
@@ -136,7 +140,7 @@ async def _parts(
         return [_part(root, subject, offer, await pictures.animation(rows[0], numbers))]
     if not offer.multipart:
         number = numbers[0] if numbers else await _representative(rows[0])
-        return [_part(root, subject, offer, Ready(await pictures.picture(rows[0], number)))]
+        return [_part(root, subject, offer, await pictures.still(rows[0], number))]
     parts = []
     for row in rows:
         whole = row if row.parts.keys() >= set(_COLUMNS) else await one(root, row.resource, *_COLUMNS)
@@ -170,7 +174,7 @@ async def _document(root: Root, subject: Subject, row: Located, ask: Ask) -> Pla
     if not offers:
         raise NotFound("This instance has nothing that can be shown: neither image, report nor document.")
     offer = _chosen(ask, offers)
-    tag = entity_tag(root, offer, [row], _DRAWN_AS, subject.path)
+    tag = entity_tag(root, offer, [row], DRAWN_AS, subject.path)
     ask.require_change(tag)
     if offer.name in (_HTML, _TEXT):
         write = report.html if offer.name == _HTML else report.text

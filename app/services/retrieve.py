@@ -29,8 +29,6 @@ from app.wire.accept import Offer
 from app.wire.conditional import etag
 
 PIXEL_DATA = "7FE00010"
-#: And Float and Double Float Pixel Data: an instance has one of them.
-PIXELS = (PIXEL_DATA, "7FE00008", "7FE00009")
 ENCAPSULATED_DOCUMENT = "00420011"
 
 
@@ -76,16 +74,9 @@ async def bulkdata(root: Root, resource: Resource, path: str, ask: Ask) -> Plan:
     offer = ask.choose(forms.bulkdata_offers(await _document_type(root, resource, path)))
     tag = entity_tag(root, offer, [row], path)
     ask.require_change(tag)
-    content = await _bulk_content(root, row, path)
+    content = await bulk_content(root, row, path)
     location = f"{root.url}/{row.resource.path}/bulkdata/{path}"
     return Plan(offer, (Part(offer.content_type, location, content),), tag)
-
-
-async def pixel_data(root: Root, resource: Resource, ask: Ask) -> Plan:
-    """The pixel data of one instance, integer or floating (PS3.18 section 10.4.3.3.6). Raises NotFound."""
-    row = await one(root, resource, "bulkdata")
-    path = next((path for path in PIXELS if path in row.bulkdata), PIXEL_DATA)
-    return await bulkdata(root, resource, path, ask)
 
 
 async def located(root: Root, resource: Resource, *columns: Column) -> list[Located]:
@@ -135,7 +126,7 @@ async def _frames(root: Root, row: Located, index: FrameIndex, numbers: Sequence
     ask.require_change(tag)
     conversion = Conversion(root.archive)
     try:
-        contents = await _frame_contents(root, row, index, numbers, offer, conversion)
+        contents = await frame_contents(root, row, index, numbers, offer, conversion)
     except BaseException:
         conversion.close()
         raise
@@ -147,9 +138,10 @@ async def _frames(root: Root, row: Located, index: FrameIndex, numbers: Sequence
     return Plan(offer, tuple(parts), tag, conversion.close)
 
 
-async def _frame_contents(
+async def frame_contents(
     root: Root, row: Located, index: FrameIndex, numbers: Sequence[int], offer: Offer, conversion: Conversion
 ) -> list[Content]:
+    """What is sent for frames of an instance; what is converted is held by `conversion`."""
     store, key = root.archive.store, row.object_key
     deflated = transfer_syntaxes.get(row.transfer_syntax_uid).deflated
     data = await inflated(root.archive, row) if deflated else b""
@@ -172,7 +164,7 @@ async def _frame_contents(
     ]
 
 
-async def _bulk_content(root: Root, row: Located, path: str) -> Content:
+async def bulk_content(root: Root, row: Located, path: str) -> Content:
     """The element's value as Explicit VR Little Endian would hold it."""
     syntax = transfer_syntaxes.get(row.transfer_syntax_uid)
     offset, length = row.bulkdata[path]

@@ -84,7 +84,23 @@ def oracle(dataset: Dataset) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]
     brightness = np.clip((shown - low) / ((high - low) or 1), 0, 1)
     if dataset.PhotometricInterpretation == "MONOCHROME1":
         brightness = 1 - brightness
-    return np.floor(brightness * 255 + 0.5).astype(np.uint8), certain
+    greys = np.floor(brightness * 255 + 0.5).astype(np.uint8)
+    if dataset.get("PixelPresentation") == "COLOR":
+        return supplemented(greys, stored, dataset), certain
+    return greys, certain
+
+
+def supplemented(
+    greys: np.ndarray[Any, Any], stored: np.ndarray[Any, Any], dataset: Dataset
+) -> np.ndarray[Any, Any]:
+    """Grey below the first value of the palette, pydicom's colours from there on."""
+    first = stored >= dataset.RedPaletteColorLookupTableDescriptor[1]
+    plain = Dataset()
+    plain.update({element.tag: element for element in dataset if "Palette" in element.keyword})
+    plain.PhotometricInterpretation, plain.PixelRepresentation = "PALETTE COLOR", 0
+    plain.set_original_encoding(*dataset.original_encoding)
+    colours = apply_color_lut(stored, plain) >> 8
+    return np.where(first[..., None], colours, greys[..., None]).astype(np.uint8)
 
 
 def ends(

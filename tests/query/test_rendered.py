@@ -77,12 +77,11 @@ def test_what_is_ill_formed_is_refused(name: str, value: str) -> None:
 def test_the_rest() -> None:
     assert parsed("quality", "1").quality == 1
     assert parsed("annotation", "technique,patient").annotations == ("patient", "technique")
-    assert parsed("iccprofile", "srgb").profile == "srgb"
+    for profile in ("no", "yes", "srgb", "adobergb", "rommrgb", "displayp3"):
+        assert parsed("iccprofile", profile.upper()).profile == profile
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [("annotation", "patient,x<y"), ("iccprofile", "rommrgb"), ("unheard", "of")]
-)
+@pytest.mark.parametrize(("name", "value"), [("annotation", "patient,x<y"), ("unheard", "of")])
 def test_what_is_passed_over_is_warned_of_without_its_value(name: str, value: str) -> None:
     (warning,) = rendered.parse([(name, value)]).warnings
     assert value.partition(",")[2] not in warning or "," not in value

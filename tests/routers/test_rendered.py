@@ -1,6 +1,8 @@
 """Rendered resources and WADO-URI (dicomweb.md rows 82 to 88), over the whole application."""
 
+import dataclasses
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -126,6 +128,7 @@ async def test_the_stored_window_another_one_and_a_viewport(client: httpx.AsyncC
         "quality=101",
         "iccprofile=x",
         "annotation=",
+        "iccprofile=srgb&accept=image/gif",
         "quality=5&quality=5",
         "window=%zz",
     ],
@@ -141,9 +144,9 @@ async def test_bad_parameters_are_400(client: httpx.AsyncClient, query: str) -> 
 async def test_what_is_passed_over_is_a_warning(client: httpx.AsyncClient) -> None:
     dataset = ct()
     await stored(client, part10(dataset))
-    answer = await client.get(url(dataset, "/rendered?iccprofile=adobergb&annotation=patient,sound&x=1"))
+    answer = await client.get(url(dataset, "/rendered?annotation=patient,sound&x=1"))
     assert answer.status_code == 200
-    assert len(answer.headers.get_list("warning")) == 3
+    assert len(answer.headers.get_list("warning")) == 2
     assert all(each.startswith("299 http://localhost:8080") for each in answer.headers.get_list("warning"))
 
 
@@ -238,6 +241,63 @@ async def test_entity_tags_and_head(client: httpx.AsyncClient) -> None:
         assert (await client.get(path + other)).headers["etag"] != tag
     part = await client.get(path, headers={"range": "bytes=0-1"})
     assert (part.status_code, part.content) == (206, b"\xff\xd8")
+
+
+async def test_the_cache_answers_again_for_the_same_parameters_only(
+    client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    def entries() -> list[Path]:
+        return [path for path in (tmp_path / "data/cache/entries").rglob("*") if path.is_file()]
+
+    dataset = film()
+    await stored(client, part10(dataset))
+    path = url(dataset, "/frames/2/rendered")
+    first = await client.get(path)
+    (entry,) = entries()
+    entry.chmod(0o640)
+    entry.write_bytes(first.content[::-1])
+    for again in (await client.get(path), await client.get(url(dataset, "/rendered"))):
+        assert again.content == first.content[::-1]
+    for other in (
+        "?window=1,2,linear",
+        "?accept=image/png",
+        "?quality=5",
+        "?viewport=9,9",
+        "?accept=image/gif",
+    ):
+        assert (await client.get(path + other)).content not in (first.content, first.content[::-1])
+    assert len(entries()) == 6
+    assert (await client.get(url(dataset, "/frames/1/rendered"))).content != first.content[::-1]
+    moving = [await client.get(url(dataset, "/rendered?accept=image/gif")) for _ in range(2)]
+    assert moving[0].content == moving[1].content
+    assert len(entries()) == 8
+    assert list((tmp_path / "data/cache/held").iterdir()) == []
+    elsewhere = path.replace("/series/1.2.3.4", "/series/9.9")
+    assert (await client.get(elsewhere)).status_code == 404
+
+
+async def test_pictures_of_many_are_bounded(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    dataset = film()
+    await stored(client, part10(dataset))
+    state = client._transport.app.state  # type: ignore[attr-defined]
+    tight = state.archive.settings.model_copy(update={"conversion_bytes": 100})
+    monkeypatch.setattr(state, "archive", dataclasses.replace(state.archive, settings=tight))
+    answer = await client.get(
+        url(dataset, "/rendered"), headers={"accept": 'multipart/related; type="image/png"'}
+    )
+    assert answer.status_code == 413
+    assert list((tmp_path / "data/cache/held").iterdir()) == []
+
+
+async def test_a_presentation_state_is_406_in_words(client: httpx.AsyncClient) -> None:
+    state = ct(SOPClassUID="1.2.840.10008.5.1.4.1.1.11.1")
+    del state.PixelData
+    await stored(client, part10(state))
+    for below in ("/rendered", "/thumbnail"):
+        answer = await client.get(url(state, below))
+        assert (answer.status_code, "Presentation states" in answer.json()["detail"]) == (406, True)
 
 
 async def test_deflated_and_compressed_instances(client: httpx.AsyncClient) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 import warnings
+import zlib
 from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ import httpx
 import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
+from pydicom.encaps import generate_frames
 from pydicom.pixels import pixel_array
 
 from app.dicom import codestream, frames, transfer_syntaxes
@@ -21,8 +23,15 @@ from tests.routers.test_wado import get, real, stored, url
 
 EXPLICIT, LOSSLESS_JPEG = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.70"
 BASELINE, LOSSY_2000 = "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.91"
-LOSSLESS = [uid for uid, encoder in ENCODERS.items() if encoder.lossless]
-#: Signed and unsigned grey, colour, a palette, several frames; native, big endian and compressed.
+#: Frames that pydicom has no decoder for: as they are, and deflated.
+UNCOMPRESSED, DEFLATED = "1.2.840.10008.1.2.1.98", "1.2.840.10008.1.2.8.1"
+LOSSLESS = [
+    uid for uid, encoder in ENCODERS.items() if encoder.lossless and uid not in (UNCOMPRESSED, DEFLATED)
+]
+#: Explicit, implicit, deflated and big endian.
+NATIVE = (EXPLICIT, "1.2.840.10008.1.2", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2")
+#: Signed and unsigned grey, colour, a palette, several frames; native, big endian and compressed. The first
+#: frames of every real file are judged by other libraries in `tests/dicom/test_encoders.py`.
 REAL = (
     "CT_small.dcm",
     "MR_small_bigendian.dcm",
@@ -30,6 +39,10 @@ REAL = (
     "SC_rgb_16bit.dcm",
     "emri_small_RLE.dcm",
     "examples_palette.dcm",
+    "SC_rgb_expb_2frame.dcm",
+    "image_dfl.dcm",
+    "examples_ybr_color.dcm",
+    "color-pl.dcm",
 )
 
 
@@ -119,6 +132,94 @@ async def test_a_lossy_form_is_another_instance_and_says_so(
     assert near.shape == before.shape
     again = await get(client, url(dataset), dicom(uid))
     assert again.content == answer.content
+
+
+async def test_deflated_and_uncompressed_frames_of_bits_and_back(client: httpx.AsyncClient) -> None:
+    """A segmentation's frames of 35 bits: each begins where the one before ended, but for sent ones."""
+    bits = np.random.default_rng(3).integers(0, 2, (3, 5, 7), np.uint8)
+    packed = np.packbits(bits.ravel(), bitorder="little").tobytes()
+    said = {"BitsAllocated": 1, "BitsStored": 1, "HighBit": 0, "Rows": 5, "Columns": 7, "NumberOfFrames": 3}
+    await stored(client, part10(dataset := ct(PixelData=packed, **said)))
+    frames = [np.packbits(frame.ravel(), bitorder="little").tobytes() for frame in bits]
+    for uid, media_type in ((UNCOMPRESSED, "application/octet-stream"), (DEFLATED, "application/x-deflate")):
+        asked = f'multipart/related; type="{media_type}"; transfer-syntax={uid}'
+        answer = await get(client, url(dataset, "/frames/1,2,3"), asked)
+        data = [part.data for part in received(answer.headers["content-type"], answer.content)]
+        assert [zlib.decompress(each, -15) if uid == DEFLATED else each for each in data] == frames
+        made = await get(client, url(dataset), dicom(uid))
+        assert made.status_code == 200, made.text
+        other = dcmread(BytesIO(made.content))
+        assert other.file_meta.TransferSyntaxUID == uid
+        fragments = list(generate_frames(other.PixelData, number_of_frames=3))
+        assert [
+            zlib.decompressobj(-15).decompress(each) if uid == DEFLATED else each[:5] for each in fragments
+        ] == frames
+    refused = await get(client, url(dataset), dicom("1.2.840.10008.1.2.5"))
+    assert (refused.status_code, DEFLATED in refused.json()["detail"]) == (406, True)
+
+
+async def test_an_instance_of_deflated_frames_becomes_native_again(client: httpx.AsyncClient) -> None:
+    bits = bytes([0b10101010, 0b00001111, 0b11, 0b01010101, 0b1])
+    said = {"BitsAllocated": 1, "BitsStored": 1, "HighBit": 0, "Rows": 3, "Columns": 6, "NumberOfFrames": 2}
+    await stored(client, part10(dataset := ct(PixelData=bits + b"\0", **said)))
+    deflated = await get(client, url(dataset), dicom(DEFLATED))
+    before = str(dataset.SOPInstanceUID)
+    dataset.SOPInstanceUID = before[:-1] + ("1" if before[-1] != "1" else "2")
+    await stored(client, deflated.content.replace(before.encode(), dataset.SOPInstanceUID.encode()))
+    again = dcmread(BytesIO((await get(client, url(dataset), dicom(EXPLICIT))).content))
+    assert again.PixelData == bits + b"\0"
+
+
+@pytest.mark.parametrize("keyword", ["FloatPixelData", "DoubleFloatPixelData"])
+@pytest.mark.parametrize(
+    "uid", [EXPLICIT, "1.2.840.10008.1.2", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"]
+)
+async def test_floating_pixels_between_native_encodings(
+    client: httpx.AsyncClient, keyword: str, uid: str
+) -> None:
+    bits = 32 if keyword == "FloatPixelData" else 64
+    values = np.linspace(-1, 1, 48)
+    order = ">" if uid.endswith(".2.2") else "<"
+    dataset = ct(BitsAllocated=bits, **{keyword: values.astype(f"{order}f{bits // 8}").tobytes()})
+    for other in ("PixelData", "BitsStored", "HighBit", "PixelRepresentation"):
+        delattr(dataset, other)
+    await stored(client, part10(dataset, uid))
+    expected = values.astype(f"<f{bits // 8}").tobytes()
+    answer = await get(client, url(dataset), dicom(EXPLICIT))
+    assert dcmread(BytesIO(answer.content))[keyword].value == expected
+    assert (await get(client, url(dataset, "/frames/1"), "application/octet-stream")).content == expected
+    for path, asked in (("", dicom("1.2.840.10008.1.2.5")), ("/frames/1", "image/dicom-rle")):
+        refused = await get(client, url(dataset, path), asked)
+        assert (refused.status_code, "floating" in refused.json()["detail"]) == (406, True)
+
+
+@pytest.mark.parametrize(
+    "name", ["CT_small.dcm", "MR_small_bigendian.dcm", "emri_small_RLE.dcm", "rtplan.dcm"]
+)
+async def test_a_deflated_instance_is_the_explicit_one(client: httpx.AsyncClient, name: str) -> None:
+    data, dataset = real(name)
+    await stored(client, data)
+    answer = await get(client, url(dataset), dicom("1.2.840.10008.1.2.1.99"))
+    assert answer.headers["content-type"] == dicom("1.2.840.10008.1.2.1.99")
+    plain = (await get(client, url(dataset), dicom(EXPLICIT))).content
+    made, expected = dcmread(BytesIO(answer.content)), dcmread(BytesIO(plain))
+    assert made == expected
+    assert made.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.1.99"
+    assert len(answer.content) < len(plain)
+
+
+@pytest.mark.parametrize("photometric", ["CMYK", "HSV", "YBR_PARTIAL_420"])
+async def test_retired_colours_are_406_and_sent_as_stored(
+    client: httpx.AsyncClient, photometric: str
+) -> None:
+    samples = 4 if photometric == "CMYK" else 3
+    said = {"SamplesPerPixel": samples, "BitsAllocated": 8, "BitsStored": 8, "HighBit": 7}
+    data = bytes(range(24)) * (2 * samples)
+    await stored(client, part10(dataset := ct(PhotometricInterpretation=photometric, PixelData=data, **said)))
+    for path, asked in (("", dicom(LOSSLESS_JPEG)), ("/rendered", "image/png")):
+        refused = await get(client, url(dataset, path), asked)
+        assert (refused.status_code, photometric in refused.json()["detail"]) == (406, True)
+    assert (await get(client, url(dataset, "/frames/1"), "application/octet-stream")).content == data
 
 
 async def test_what_cannot_be_made_is_406(client: httpx.AsyncClient) -> None:

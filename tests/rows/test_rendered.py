@@ -8,6 +8,7 @@ from PIL import Image
 from pydicom import Dataset, dcmread
 from pydicom.uid import ExplicitVRLittleEndian
 
+from app.dicom.rendering import PROFILES
 from tests.instances import ct
 from tests.rows.asking import OCTETS, ROOT, STUDIES, get, real, stored, url
 
@@ -86,7 +87,7 @@ async def test_row_085_parameters_of_rendering(client: httpx.AsyncClient) -> Non
 async def test_row_086_annotation_and_colour_profile(client: httpx.AsyncClient) -> None:
     dataset = ct()
     await stored(client, dataset)
-    for query in ("annotation=patient", "iccprofile=srgb"):
+    for query in ("annotation=patient", *(f"iccprofile={each}" for each in PROFILES)):
         assert (await get(client, url(dataset, f"/rendered?{query}"))).status_code == 200, query
 
 
