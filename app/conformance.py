@@ -41,7 +41,8 @@ Every other attribute that the stored instances hold is a key as well, at each l
 - standard ones by keyword, tag or dotted path; private ones as `gggg00ee[creator]`, 00 in place of the block,
   in a path too: `00190008[SIEMENS CT VA0  COAD]`;
 - a study or series matches when some instance of it carries the value; an instance by its own values; of
-  several values of an attribute any may match, and each key is matched on its own;
+  several values of an attribute any may match. Each key is matched on its own, but keys of one sequence are
+  matched in one item of it;
 - text takes wildcards and matches by case, person names as above; UIDs take lists; dates, times and moments
   (DT, in UTC where they name an offset) take ranges; numbers, compared as doubles, are `120`, `1,2` or ranges
   `100-140` and `100-`; what may have several values takes lists with backslashes between;

@@ -60,16 +60,19 @@ def mark(path: Path) -> str:
     return digest(path, "\0")
 
 
-def values_at(attributes: Json, steps: Sequence[str]) -> Iterator[tuple[str, set[Form]]]:
-    """The VR and the values of one path (the steps of its attribute), wherever it occurs in the instance."""
-    step, below = steps[0], steps[1:]
+def values_at(attributes: Json, step: str) -> Iterator[tuple[str, set[Form]]]:
+    """The VR and the values of an attribute of one data set; a private one may be there in several blocks."""
     for key, element in _elements(attributes, step):
         vr = _vr(key, step, element)
-        if below and vr == "SQ":
-            for item in _items(element):
-                yield from values_at(item, below)
-        elif not below and vr in KINDS and element.get("vr") != "SQ":
+        if vr in KINDS and element.get("vr") != "SQ":
             yield vr, forms(KINDS[vr], element.get("Value") or [])
+
+
+def items_at(attributes: Json, step: str) -> Iterator[Json]:
+    """The items of a sequence of one data set."""
+    for key, element in _elements(attributes, step):
+        if _vr(key, step, element) == "SQ":
+            yield from _items(element)
 
 
 def _elements(attributes: Json, step: str) -> list[tuple[str, Json]]:

@@ -1,5 +1,6 @@
 """What of real instances goes into the tag index, and that every value of theirs finds them."""
 
+from functools import reduce
 from urllib.parse import quote
 
 from app.dicom.attributes import find
@@ -53,10 +54,16 @@ def test_one_path_is_read_as_all_are():
             attribute = find(path[0])
             assert attribute
             assert attribute.key == path[0]
+            *above, last = attribute.steps
             own = [
                 held
-                for vr, held in tag_values.values_at(described.attributes, attribute.steps)
+                for data_set in reduce(_items, above, [described.attributes])
+                for vr, held in tag_values.values_at(data_set, last)
                 if vr == path[1]
             ]
             read = frozenset().union(*own)
             assert len(read) > tag_values.MOST if forms is None else read == forms
+
+
+def _items(data_sets, step):
+    return [item for data_set in data_sets for item in tag_values.items_at(data_set, step)]
