@@ -8,6 +8,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Integer,
+    Select,
     Table,
     Text,
     bindparam,
@@ -44,9 +45,14 @@ def among(attribute: ColumnElement[Any], values: Iterable[str | int]) -> ColumnE
     return _among(attribute, bindparam(None, listed(values), unique=True))
 
 
-def listed(values: Iterable[str | int]) -> str:
-    """Any number of values as the one parameter of a `one_of`. Without NUL: PostgreSQL cannot hold it."""
+def listed(values: Iterable[Any]) -> str:
+    """Any number of values, or of items, as one parameter. Without NUL: PostgreSQL cannot hold it."""
     return orjson.dumps(list(values)).decode()
+
+
+def rows_of(parameter: str, *beside: ColumnElement[Any]) -> Select[Any]:
+    """A row for each integer that `listed` packs into this parameter, and beside it the same for all."""
+    return select(cast(column("value"), BigInteger), *beside).select_from(_Each(bindparam(parameter)))
 
 
 def text_part(place: int) -> ColumnElement[str]:
