@@ -9,7 +9,7 @@ from sqlalchemy import Column, ColumnElement, FromClause, Select, case, func, li
 from app.index import tag_conditions, visible
 from app.index.predicates import columns_of, predicate
 from app.index.scope import Scope, series_conditions, study_conditions
-from app.index.tables import INSTANCE, REQUEST_ATTRIBUTES, SERIES, STUDY
+from app.index.tables import INSTANCE, REQUEST_ATTRIBUTES, SERIES, STUDY, named
 from app.index.tag_conditions import NOTHING, Carried
 from app.query.ast import Carrying, Condition, Level, Query, Universal
 from app.query.conditions import attributes as constrained
@@ -188,7 +188,7 @@ def _has_modality(found: Condition, level: Level, scope: Scope, viewer: Viewer) 
 
     A rare modality is quickest listed with its studies, a common one looked for in each study as it comes up.
     """
-    series = SERIES.alias("series_of_study")
+    series = named(SERIES, "series_of_study")
     matches = predicate(found, lambda *_: series.c.modality)
     alike = select(series.c.id).where(matches, *series_conditions(scope, viewer, series)).limit(MANY)
     many = select(func.count() >= MANY).select_from(alike.subquery("alike")).scalar_subquery()

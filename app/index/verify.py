@@ -6,8 +6,9 @@ carries the value.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import count, islice
 from typing import Any
 
 import orjson
@@ -18,7 +19,7 @@ from app.errors import InvalidQuery
 from app.index import compiler, visible
 from app.index.scope import Scope, series_conditions
 from app.index.stored_form import decode_json
-from app.index.tables import INSTANCE, SERIES, STUDY, TAG_PATH, TAG_VALUE, among
+from app.index.tables import INSTANCE, SERIES, STUDY, TAG_PATH, TAG_VALUE, among, named
 from app.index.tag_conditions import NOTHING, Carried, Names, certain, may, of_study, possible
 from app.index.tag_values import INDEXED, items_at, values_at
 from app.query.ast import Carrying, InItem, Level, Query, Tagged, Test
@@ -104,12 +105,11 @@ def _undecided(
         for found in tagged
     ]
     flags = [condition.label(f"sure_{place}") for place, condition in enumerate(sure)]
-    possibly = [
-        or_(condition, _somewhere(found, level, scope, viewer, carried))
-        for condition, found in zip(sure, tagged, strict=True)
-    ]
-    rows = compiler.candidates((*uids, *flags), query, scope, viewer).where(*possibly).subquery("candidate")
-    series = SERIES.alias("undecided")
+    possibly = [_somewhere(found, level, scope, viewer, carried) for found in tagged]
+    candidates = compiler.candidates((*uids, *flags), query, scope, viewer).where(*possibly)
+    # Left to itself PostgreSQL begins with the rows that are not sure, which are nearly all.
+    rows = candidates.cte("candidate").prefix_with("MATERIALIZED", dialect="postgresql")
+    series = named(SERIES, "undecided")
     same = [series.c[uid.name] == rows.c[uid.name] for uid in uids]
     unclear = [
         and_(~rows.c[f"sure_{place}"], _unclear(found, series, scope, viewer, carried))
@@ -131,15 +131,11 @@ def _undecided(
 def _somewhere(
     found: Carrying, level: Level, scope: Scope, viewer: Viewer, carried: Carried
 ) -> ColumnElement[bool]:
-    """Some visible row of the study or of the series may carry what is asked."""
-    series = SERIES.alias("possible_series")
-    rows = select(series.c.id).where(
-        _unclear(found, series, scope, viewer, carried), *series_conditions(scope, viewer, series)
-    )
-    if level == Level.STUDY:
-        same = series.c.study_instance_uid == STUDY.c.study_instance_uid
-        return rows.where(same).correlate(STUDY).exists()
-    return rows.where(visible.same_series(series, SERIES)).correlate(SERIES).exists()
+    """Some visible row of the study or of the series carries what is asked, or may."""
+    series, own = named(SERIES, "possible_series"), STUDY if level == Level.STUDY else SERIES
+    uid = "study_instance_uid" if level == Level.STUDY else "series_instance_uid"
+    rows = select(series.c[uid]).where(may(found, series, carried), *series_conditions(scope, viewer, series))
+    return own.c[uid].in_(rows)
 
 
 def _unclear(
@@ -170,20 +166,32 @@ def _narrower(query: Query) -> str:
 def _series(
     connection: Connection, tagged: Sequence[Carrying], answering: dict[int, int]
 ) -> dict[Carrying, list[int]]:
-    found: dict[Carrying, set[int]] = defaultdict(set)
-    for row, json in _read(connection, list(answering)):
+    """The series of which some instance holds it; once one holds all, its other instances stay unread."""
+    found: dict[Carrying, set[int]] = {each: set() for each in tagged}
+    undecided = (row for row in _first_ones_first(answering) if not _in_all(answering[row], found))
+    for row, json in _read(connection, undecided):
         for each in tagged:
             if answering[row] not in found[each] and _hold(each, json):
                 found[each].add(answering[row])
     return {each: sorted(rows) for each, rows in found.items()}
 
 
-def _read(connection: Connection, rows: Sequence[int]) -> Iterator[tuple[int, Any]]:
-    for place in range(0, len(rows), BATCH):
-        batch = select(INSTANCE.c.id, INSTANCE.c.dicom_json).where(
-            among(INSTANCE.c.id, rows[place : place + BATCH])
-        )
-        for row in connection.execute(batch).all():
+def _first_ones_first(answering: dict[int, int]) -> list[int]:
+    """One instance of each series, then a second of each, and so on."""
+    places = {series: count() for series in answering.values()}
+    return sorted(answering, key={row: next(places[series]) for row, series in answering.items()}.__getitem__)
+
+
+def _in_all(series: int, found: Mapping[Carrying, set[int]]) -> bool:
+    return all(series in held for held in found.values())
+
+
+def _read(connection: Connection, rows: Iterable[int]) -> Iterator[tuple[int, Any]]:
+    """The instances' JSON; whether a row is still wanted may depend on the batches before."""
+    coming = iter(rows)
+    while batch := list(islice(coming, BATCH)):
+        statement = select(INSTANCE.c.id, INSTANCE.c.dicom_json).where(among(INSTANCE.c.id, batch))
+        for row in connection.execute(statement).all():
             yield row.id, orjson.loads(decode_json(row.dicom_json))
 
 
