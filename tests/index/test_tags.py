@@ -413,6 +413,25 @@ async def test_what_is_too_much_to_look_into_is_refused(database: Any, level: st
         await _find(database, asked, ids, units)
 
 
+async def test_names_are_narrowed_down_before_they_are_compared(database: Any) -> None:
+    """However many there are, those that cannot match are no trouble; which sound alike nobody can tell."""
+    names = [*({"Alphabetic": f"Other^{number}"} for number in range(8)), *NAMES, {"Phonetic": "y" * 300}]
+    archive = [
+        Stored("inbox", ("1", f"1.{place}", f"1.{place}.1"), {"00081070": {"vr": "PN", "Value": [name]}})
+        for place, name in enumerate(names)
+    ]
+    ids, units = await _store(database, archive, 100)
+    key = next(key for key in KEYS if key.vr == "PN")
+    with patch.object(verify, "MOST", 4):
+        for value in (*ASKED["PN"], "other^1", "=*^太郎", "müller*=山田*", "==*y", "100%*"):
+            asked = Asked("series", ((key, value),), None, None)
+            assert await _find(database, asked, ids, units) == answer(archive, asked), value
+        for value in ("other*", "doe^john&fuzzymatching=true"):
+            query = qido.parse(Level.SERIES, Resource(), qido.read(f"OperatorsName={value}".encode()))
+            with pytest.raises(InvalidQuery, match="different names of OperatorsName"):
+                await database.scan(lambda c, query=query: search(c, query, ARCHIVE, OWNER))
+
+
 async def test_an_instance_without_anything_new_writes_nothing(database: Any, statements: Any) -> None:
     json = {"00180060": {"vr": "DS", "Value": [120]}}
     await _store(database, [Stored("inbox", ("1", "1.1", "1.1.1"), json)], 1)
