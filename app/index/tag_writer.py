@@ -49,10 +49,11 @@ def write(connection: Connection, found: Mapping[int, Tags], made: Collection[in
 def fill(connection: Connection) -> None:
     """Index every instance that is stored, series by series."""
     for series in connection.scalars(select(INSTANCE.c.series_row).distinct()).all():
-        forms = connection.scalars(select(INSTANCE.c.dicom_json).where(INSTANCE.c.series_row == series))
-        write(
-            connection, {series: merge([tags(orjson.loads(decode_json(form))) for form in forms])}, {series}
-        )
+        held: Tags = {}
+        forms = select(INSTANCE.c.dicom_json).where(INSTANCE.c.series_row == series)
+        for form in connection.scalars(forms):
+            held |= tags(orjson.loads(decode_json(form)))
+        write(connection, {series: merge([held])}, {series})
 
 
 def _missing(connection: Connection, found: Mapping[int, Tags]) -> tuple[_Missing, _Rows]:
