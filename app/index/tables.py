@@ -85,6 +85,7 @@ class _Each(FunctionElement[Any]):
 
     inherit_cache = True
     name = "each"
+    on_postgres = "jsonb_array_elements_text"
 
 
 class Items(FunctionElement[Any]):
@@ -92,6 +93,7 @@ class Items(FunctionElement[Any]):
 
     inherit_cache = True
     name = "items"
+    on_postgres = "jsonb_array_elements"
 
 
 class _Part(FunctionElement[Any]):
@@ -104,18 +106,14 @@ class _Part(FunctionElement[Any]):
 
 @compiles(_Each, "sqlite")
 @compiles(Items, "sqlite")
-def _each_on_sqlite(element: _Each, compiler: SQLCompiler, **options: Any) -> str:
+def _rows_on_sqlite(element: _Each | Items, compiler: SQLCompiler, **options: Any) -> str:
     return f"json_each({compiler.process(element.clauses, **options)})"
 
 
 @compiles(_Each, "postgresql")
-def _each_on_postgres(element: _Each, compiler: SQLCompiler, **options: Any) -> str:
-    return f"jsonb_array_elements_text(CAST({compiler.process(element.clauses, **options)} AS JSONB))"
-
-
 @compiles(Items, "postgresql")
-def _items_on_postgres(element: Items, compiler: SQLCompiler, **options: Any) -> str:
-    return f"jsonb_array_elements(CAST({compiler.process(element.clauses, **options)} AS JSONB))"
+def _rows_on_postgres(element: _Each | Items, compiler: SQLCompiler, **options: Any) -> str:
+    return f"{element.on_postgres}(CAST({compiler.process(element.clauses, **options)} AS JSONB))"
 
 
 @compiles(_Part, "sqlite")
