@@ -13,15 +13,22 @@ COPY migrations migrations
 COPY app app
 RUN /opt/readingroom/bin/pip install --no-deps --no-build-isolation .
 
+# The viewer is served from the image too: nothing is fetched when it starts.
+FROM build AS viewer
+RUN apt-get update && apt-get install --yes --no-install-recommends npm
+RUN /opt/readingroom/bin/readingroom viewer --viewer /opt/viewer
+
 FROM python:3.11-slim
 RUN useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin readingroom \
  && install --directory --owner=readingroom --group=readingroom --mode=0750 /data
 COPY --from=build /opt/readingroom /opt/readingroom
+COPY --from=viewer /opt/viewer /opt/viewer
 ENV PATH=/opt/readingroom/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     READINGROOM_DATA=/data \
     READINGROOM_HOST=0.0.0.0 \
-    READINGROOM_PORT=8080
+    READINGROOM_PORT=8080 \
+    READINGROOM_VIEWER=/opt/viewer
 USER readingroom
 WORKDIR /data
 VOLUME /data

@@ -31,10 +31,16 @@ def value(name: str) -> str:
 
 def test_the_runtime_is_a_stage_of_its_own() -> None:
     stages = [rest for name, rest in instructions() if name == "FROM"]
-    assert len(stages) == 2
-    assert all(stage.startswith("python:3.11-slim") for stage in stages)
-    assert not any("pip" in rest for name, rest in last_stage() if name == "RUN")
+    assert stages == ["python:3.11-slim AS build", "build AS viewer", "python:3.11-slim"]
+    assert not any("pip" in rest or "npm" in rest for name, rest in last_stage() if name == "RUN")
     assert value("COPY").startswith("--from=build ")
+
+
+def test_it_brings_the_viewer() -> None:
+    (fetched,) = [rest for name, rest in instructions() if "readingroom viewer" in rest]
+    folder = fetched.split("--viewer ")[1]
+    assert ("COPY", f"--from=viewer {folder} {folder}") in last_stage()
+    assert f"READINGROOM_VIEWER={folder}" in value("ENV")
 
 
 def test_dependencies_are_pinned_by_hash() -> None:
