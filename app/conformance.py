@@ -54,7 +54,8 @@ Every other attribute that the stored instances hold is a key as well, at each l
 - a study or series returns them as its first stored instance has them; of a study, as the first of its series
   that has them;
 - not matched: sequences as such, bulk and binary data, group lengths, private attributes of unknown VR (UN)
-  or without a creator, which no key could name, SpecificCharacterSet, TimezoneOffsetFromUTC, and what is made for each answer (RetrieveURL and counts).
+  or without a creator, which no key could name, SpecificCharacterSet, TimezoneOffsetFromUTC, and what is
+  made for each answer (RetrieveURL and counts).
 """
 
 STORING = """\
