@@ -42,7 +42,8 @@ Every other attribute that the stored instances hold is a key as well, at each l
 - standard ones by keyword, tag or dotted path; private ones as `gggg00ee[creator]`, 00 in place of the block,
   in a path too: `00190008[SIEMENS CT VA0  COAD]`;
 - a study or series matches when some instance of it carries the value; an instance by its own values; of
-  several values of an attribute any may match, and each key is matched on its own;
+  several values of an attribute any may match. Each key is matched on its own, but keys of one sequence are
+  matched in one item of it;
 - text takes wildcards and matches by case, person names as above; UIDs take lists; dates, times and moments
   (DT, in UTC where they name an offset) take ranges; numbers, compared as doubles, are `120`, `1,2` or ranges
   `100-140` and `100-`; what may have several values takes lists with backslashes between;
@@ -53,8 +54,9 @@ Every other attribute that the stored instances hold is a key as well, at each l
   No answer is approximate;
 - a study or series returns them as its first stored instance has them; of a study, as the first of its series
   that has them;
-- not matched: sequences as such, bulk and binary data, group lengths, private attributes without a creator,
-  SpecificCharacterSet, TimezoneOffsetFromUTC, and what is made for each answer (RetrieveURL and counts).
+- not matched: sequences as such, bulk and binary data, group lengths, private attributes of unknown VR (UN)
+  or without a creator, which no key could name, SpecificCharacterSet, TimezoneOffsetFromUTC, and what is
+  made for each answer (RetrieveURL and counts).
 """
 
 STORING = """\

@@ -9,10 +9,10 @@ from sqlalchemy import Column, ColumnElement, FromClause, Select, case, func, li
 from app.index import tag_conditions, visible
 from app.index.predicates import columns_of, predicate
 from app.index.scope import Scope, series_conditions, study_conditions
-from app.index.tables import INSTANCE, REQUEST_ATTRIBUTES, SERIES, STUDY
+from app.index.tables import INSTANCE, REQUEST_ATTRIBUTES, SERIES, STUDY, named
 from app.index.tag_conditions import NOTHING, Carried
 from app.query.answer import MOST_REMAINING
-from app.query.ast import Condition, Level, Query, Tagged, Universal
+from app.query.ast import Carrying, Condition, Level, Query, Universal
 from app.query.conditions import attributes as constrained
 from app.query.returned import sources
 from app.query.searchable import BY_PATH, MODALITIES_IN_STUDY
@@ -68,7 +68,7 @@ def candidates(
     columns: Sequence[ColumnElement[Any]], query: Query, scope: Scope, viewer: Viewer
 ) -> Select[Any]:
     """The columns of every row that passes the conditions that have columns."""
-    known = tuple(found for found in query.conditions if not isinstance(found, Tagged))
+    known = tuple(found for found in query.conditions if not isinstance(found, Carrying))
     return _matching(columns, replace(query, conditions=known), scope, viewer)
 
 
@@ -100,9 +100,9 @@ def _matching(
     viewer: Viewer,
     carried: Carried = NOTHING,
 ) -> Select[Any]:
-    tagged = [found for found in query.conditions if isinstance(found, Tagged)]
+    tagged = [found for found in query.conditions if isinstance(found, Carrying)]
     limiting = sorted(
-        (found for found in query.conditions if not isinstance(found, Universal | Tagged)),
+        (found for found in query.conditions if not isinstance(found, Universal | Carrying)),
         key=lambda found: constrained(found)[0].keyword not in _UNIQUE,
     )
     with_study = Level.STUDY in sources(query) or any(_is_of_study_row(found) for found in limiting)
@@ -186,7 +186,7 @@ def _has_modality(found: Condition, level: Level, scope: Scope, viewer: Viewer) 
 
     A rare modality is quickest listed with its studies, a common one looked for in each study as it comes up.
     """
-    series = SERIES.alias("series_of_study")
+    series = named(SERIES, "series_of_study")
     matches = predicate(found, lambda *_: series.c.modality)
     alike = select(series.c.id).where(matches, *series_conditions(scope, viewer, series)).limit(MANY)
     many = select(func.count() >= MANY).select_from(alike.subquery("alike")).scalar_subquery()

@@ -44,6 +44,17 @@ def beginning(text: ColumnElement[str], pattern: str, characters: int) -> list[P
     return _beginning(text, _WILDCARD.split(pattern)[0][:characters])
 
 
+def groups_like(text: ColumnElement[str], name: PersonName) -> Predicate:
+    """`text`, a name's three groups with `=` between, may match; a `*` may reach beyond its group here."""
+
+    def group(place: int, patterns: tuple[str, ...]) -> Predicate:
+        return _any_like(text, tuple("*=" * place + pattern + "=*" * (2 - place) for pattern in patterns))
+
+    if name.any_group:
+        return or_(*(group(place, name.groups[0]) for place in range(3)))
+    return and_(*(group(place, patterns) for place, patterns in enumerate(name.groups) if patterns))
+
+
 def successor(prefix: str) -> str:
     """The first text, in byte order, after all that begin with the prefix; "" when there is none."""
     kept = prefix.rstrip(_LAST)

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import BindParameter, ColumnElement, FromClause, bindparam, false, select
 
-from app.index.tables import SERIES, STUDY
+from app.index.tables import SERIES, STUDY, named
 from app.viewer import Viewer
 
 
@@ -50,7 +50,7 @@ def study_conditions(scope: Scope, viewer: Viewer, study: FromClause = STUDY) ->
     conditions = _within(scope, study)
     if viewer.sees_all:
         return conditions
-    series = SERIES.alias("seen")
+    series = named(SERIES, "seen")
     seen = select(series.c.id).where(
         series.c.study_row == study.c.id, *series_conditions(scope, viewer, series)
     )

@@ -1,6 +1,7 @@
 """The index's tables as statements name them, and one condition for any number of values."""
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 import orjson
@@ -8,6 +9,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Integer,
+    Select,
     Table,
     Text,
     bindparam,
@@ -19,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.selectable import NamedFromClause
 
 from app.models import Study
 
@@ -34,6 +37,12 @@ TAG_VALUE: Table = _TABLES["tag_value"]
 SERIES_TAG_VALUE: Table = _TABLES["series_tag_value"]
 
 
+@cache
+def named(table: Table, name: str) -> NamedFromClause[Any]:
+    """The table under another name, made once: that costs more than the rest of a statement."""
+    return table.alias(name)
+
+
 def one_of(attribute: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
     """The condition that a column holds one of the values that `listed` packs into this parameter."""
     return _among(attribute, bindparam(parameter))
@@ -44,9 +53,14 @@ def among(attribute: ColumnElement[Any], values: Iterable[str | int]) -> ColumnE
     return _among(attribute, bindparam(None, listed(values), unique=True))
 
 
-def listed(values: Iterable[str | int]) -> str:
-    """Any number of values as the one parameter of a `one_of`. Without NUL: PostgreSQL cannot hold it."""
+def listed(values: Iterable[Any]) -> str:
+    """Any number of values, or of items, as one parameter. Without NUL: PostgreSQL cannot hold it."""
     return orjson.dumps(list(values)).decode()
+
+
+def rows_of(parameter: str, *beside: ColumnElement[Any]) -> Select[Any]:
+    """A row for each integer that `listed` packs into this parameter, and beside it the same for all."""
+    return select(cast(column("value"), BigInteger), *beside).select_from(_Each(bindparam(parameter)))
 
 
 def text_part(place: int) -> ColumnElement[str]:
@@ -71,6 +85,7 @@ class _Each(FunctionElement[Any]):
 
     inherit_cache = True
     name = "each"
+    on_postgres = "jsonb_array_elements_text"
 
 
 class Items(FunctionElement[Any]):
@@ -78,6 +93,7 @@ class Items(FunctionElement[Any]):
 
     inherit_cache = True
     name = "items"
+    on_postgres = "jsonb_array_elements"
 
 
 class _Part(FunctionElement[Any]):
@@ -90,18 +106,14 @@ class _Part(FunctionElement[Any]):
 
 @compiles(_Each, "sqlite")
 @compiles(Items, "sqlite")
-def _each_on_sqlite(element: _Each, compiler: SQLCompiler, **options: Any) -> str:
+def _rows_on_sqlite(element: _Each | Items, compiler: SQLCompiler, **options: Any) -> str:
     return f"json_each({compiler.process(element.clauses, **options)})"
 
 
 @compiles(_Each, "postgresql")
-def _each_on_postgres(element: _Each, compiler: SQLCompiler, **options: Any) -> str:
-    return f"jsonb_array_elements_text(CAST({compiler.process(element.clauses, **options)} AS JSONB))"
-
-
 @compiles(Items, "postgresql")
-def _items_on_postgres(element: Items, compiler: SQLCompiler, **options: Any) -> str:
-    return f"jsonb_array_elements(CAST({compiler.process(element.clauses, **options)} AS JSONB))"
+def _rows_on_postgres(element: _Each | Items, compiler: SQLCompiler, **options: Any) -> str:
+    return f"{element.on_postgres}(CAST({compiler.process(element.clauses, **options)} AS JSONB))"
 
 
 @compiles(_Part, "sqlite")

@@ -1,7 +1,8 @@
 """Conditions on the tag index as SQL: which series certainly carry a value, and which may.
 
-A series may where a path overflowed in it, or where it holds a value longer than what is indexed. What only
-may be is settled by `app.index.verify`, whose findings come back here as `Carried`.
+A series may where a path overflowed in it, where it holds a value longer than what is indexed, and where it
+holds all the values that one item of a sequence must hold. What only may be is settled by `app.index.verify`,
+whose findings come back here as `Carried`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,9 +14,9 @@ from sqlalchemy import ColumnElement, FromClause, Select, and_, false, func, or_
 from app.index import visible
 from app.index.predicates import beginning, predicate
 from app.index.scope import Scope
-from app.index.tables import INSTANCE, SERIES, SERIES_TAG_VALUE, STUDY, TAG_PATH, TAG_VALUE, among
+from app.index.tables import INSTANCE, SERIES, SERIES_TAG_VALUE, STUDY, TAG_PATH, TAG_VALUE, among, named
 from app.index.tag_values import INDEXED
-from app.query.ast import Between, Level, OneOf, Range, Tagged, Test, Wildcard
+from app.query.ast import Between, Carrying, InItem, Level, OneOf, Range, Tagged, Test, Wildcard
 from app.query.kinds import KINDS, NAME
 from app.viewer import Viewer
 
@@ -38,7 +39,7 @@ class Carried:
     """What was looked up before: names, and rows that carry what the index cannot tell."""
 
     names: Mapping[Tagged, Names] = field(default_factory=dict)
-    series: Mapping[Tagged, Sequence[int]] = field(default_factory=dict)
+    series: Mapping[Carrying, Sequence[int]] = field(default_factory=dict)
     instances: Sequence[int] = ()
 
 
@@ -46,7 +47,7 @@ NOTHING = Carried()
 
 
 def carry(
-    tagged: Sequence[Tagged], level: Level, scope: Scope, viewer: Viewer, carried: Carried
+    tagged: Sequence[Carrying], level: Level, scope: Scope, viewer: Viewer, carried: Carried
 ) -> list[Predicate]:
     """What rows of the level fulfil when some instance of theirs carries what is asked."""
     if level == Level.INSTANCE:
@@ -56,36 +57,51 @@ def carry(
     return [of_study(found, scope, viewer, carried) for found in tagged]
 
 
-def of_study(found: Tagged, scope: Scope, viewer: Viewer, carried: Carried) -> Predicate:
+def of_study(found: Carrying, scope: Scope, viewer: Viewer, carried: Carried) -> Predicate:
     """Some series of STUDY's row, as the viewer sees it, carries what is asked."""
-    series = SERIES.alias("carrying_series")
+    series = named(SERIES, "carrying_series")
     studies = select(series.c.study_instance_uid).where(
         _series(found, series, carried), *visible.series(scope, viewer, series)
     )
     return STUDY.c.study_instance_uid.in_(studies)
 
 
-def certain(found: Tagged, series: FromClause, carried: Carried) -> Predicate:
+def certain(found: Carrying, series: FromClause, carried: Carried) -> Predicate:
     """An instance of this very row of series carries what is asked."""
+    if isinstance(found, InItem):
+        return false()
     if found.attribute.key == SOP_INSTANCE_UID:
-        instance = INSTANCE.alias("named_instance")
+        instance = named(INSTANCE, "named_instance")
         ((_, test),) = found.tests
         assert isinstance(test, OneOf)
-        named = predicate(test, lambda *_: instance.c.sop_instance_uid)
-        return series.c.id.in_(select(instance.c.series_row).where(named))
-    passing = [_passing(kind, test, carried.names.get(found, Names())) for kind, test in found.tests]
-    return series.c.id.in_(_postings(found, passing))
+        right = predicate(test, lambda *_: instance.c.sop_instance_uid)
+        return series.c.id.in_(select(instance.c.series_row).where(right))
+    return series.c.id.in_(_postings(found, _all_passing(found, carried)))
 
 
-def possible(found: Tagged, series: FromClause, carried: Carried) -> Predicate:
+def possible(found: Carrying, series: FromClause, carried: Carried) -> Predicate:
     """An instance of this row of series may carry what is asked, for all that the index can tell."""
+    if isinstance(found, InItem):
+        return and_(*(may(key, series, carried) for key in found.keys))
     if found.attribute.key == SOP_INSTANCE_UID:
         return false()
-    unclear = [_unclear(kind, test, carried.names.get(found, Names())) for kind, test in found.tests]
-    return series.c.id.in_(_postings(found, unclear))
+    return series.c.id.in_(_postings(found, _all_unclear(found, carried)))
 
 
-def _series(found: Tagged, series: FromClause, carried: Carried) -> Predicate:
+def may(found: Carrying, series: FromClause, carried: Carried) -> Predicate:
+    """An instance of this row of series carries what is asked, or may.
+
+    One look into the postings: for two of them with "or" between PostgreSQL reads every row of series.
+    """
+    if isinstance(found, InItem):
+        return possible(found, series, carried)
+    if found.attribute.key == SOP_INSTANCE_UID:
+        return certain(found, series, carried)
+    tests = (*_all_passing(found, carried), *_all_unclear(found, carried))
+    return series.c.id.in_(_postings(found, tests))
+
+
+def _series(found: Carrying, series: FromClause, carried: Carried) -> Predicate:
     verified = carried.series.get(found)
     sure = certain(found, series, carried)
     return or_(sure, among(series.c.id, verified)) if verified else sure
@@ -98,6 +114,14 @@ def _postings(found: Tagged, tests: Sequence[Predicate]) -> Select[tuple[int]]:
         .where(TAG_PATH.c.path == found.attribute.key, or_(*tests))
     )
     return select(SERIES_TAG_VALUE.c.series_id).where(SERIES_TAG_VALUE.c.value_id.in_(values))
+
+
+def _all_passing(found: Tagged, carried: Carried) -> list[Predicate]:
+    return [_passing(kind, test, carried.names.get(found, Names())) for kind, test in found.tests]
+
+
+def _all_unclear(found: Tagged, carried: Carried) -> list[Predicate]:
+    return [_unclear(kind, test, carried.names.get(found, Names())) for kind, test in found.tests]
 
 
 def _passing(kind: str, test: Test, names: Names) -> Predicate:

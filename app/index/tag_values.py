@@ -6,10 +6,12 @@ are part of the path), (0008,0005), as text is kept decoded, and (0008,0018), wh
 which has a column.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
 from hashlib import blake2b
-from typing import Any
+from operator import or_
+from typing import Any, NamedTuple
 
 from app.dicom.attributes import LONGEST_KEY, find, private_key
 from app.dicom.description import Json
@@ -22,54 +24,83 @@ INDEXED = 256
 
 #: A path and the VR that decides how its values match.
 Path = tuple[str, str]
-#: The values of each path; None where there are more than MOST.
-Tags = dict[Path, frozenset[Form] | None]
+
+
+class Value(NamedTuple):
+    """One value of a path, or the path's mark for series that overflow, which has no form."""
+
+    path: Path
+    form: Form | None
+    digest: str
+
+
+#: Values by their digest: those of instances are united without a look at what they are.
+Tags = dict[str, Value]
 
 _LEFT_OUT = frozenset(("00080005", "00080018"))
 _ODD = frozenset("13579BDF")
-_Found = dict[Path, set[Form]]
+_PLAIN = frozenset((str, int, float))
+#: Values up to this many characters come again and again, from instance to instance.
+_SHORT = 64
 
 
 def tags(attributes: Json) -> Tags:
-    """The values of every path in the instance."""
-    found: _Found = {}
-    _walk(attributes, "", found)
-    return {path: None if len(held) > MOST else frozenset(held) for path, held in found.items()}
+    """The values of every path in the instance; no path has many more than MOST of them."""
+    found: Tags = {}
+    several: dict[Path, Tags] = {}
+    _walk(attributes, "", found, several)
+    for path, held in several.items():
+        found |= held if len(held) <= MOST else _marked(path)
+    return found
 
 
 def merge(tags: Sequence[Tags]) -> Tags:
-    """The values of several instances together."""
+    """The values of several instances together; of a path with more than MOST, only its mark."""
     merged: Tags = {}
     for one in tags:
-        for path, held in one.items():
-            before = merged.get(path, frozenset())
-            if before is not held:
-                both = None if before is None or held is None else before | held
-                merged[path] = None if both is None or len(both) > MOST else both
-    return merged
+        merged |= one
+    counts = Counter(value.path for value in merged.values())
+    full = {path for path, count in counts.items() if count > MOST}
+    full |= {value.path for value in merged.values() if value.form is None}
+    if not full:
+        return merged
+    kept = {digest: value for digest, value in merged.items() if value.path not in full}
+    return reduce(or_, map(_marked, full), kept)
 
 
-@lru_cache(1 << 16)
-def digest(path: Path, text: str) -> str:
-    """The name of a value in the dictionary: 128 bits of path, VR and text."""
+def value_of(path: Path, form: Form) -> Value:
+    """The value with its digest, its name in the dictionary: 128 bits of path, VR and text."""
+    return Value(path, form, _digest(path, form.text))
+
+
+@lru_cache(1 << 14)
+def mark(path: Path) -> Value:
+    """The path's mark for series that overflow: no value holds NUL."""
+    return Value(path, None, _digest(path, "\0"))
+
+
+def _marked(path: Path) -> Tags:
+    return {mark(path).digest: mark(path)}
+
+
+def _digest(path: Path, text: str) -> str:
     return blake2b("\0".join((*path, text)).encode(errors="replace"), digest_size=16).hexdigest()
 
 
-def mark(path: Path) -> str:
-    """The name of the path's mark for series that overflow: no value holds NUL."""
-    return digest(path, "\0")
-
-
-def values_at(attributes: Json, steps: Sequence[str]) -> Iterator[tuple[str, set[Form]]]:
-    """The VR and the values of one path (the steps of its attribute), wherever it occurs in the instance."""
-    step, below = steps[0], steps[1:]
+def values_at(attributes: Json, step: str) -> Iterator[tuple[str, set[Form]]]:
+    """The VR and the values of an attribute of one data set; a private one may be there in several blocks."""
     for key, element in _elements(attributes, step):
-        vr = _vr(key, step, element)
-        if below and vr == "SQ":
-            for item in _items(element):
-                yield from values_at(item, below)
-        elif not below and vr in KINDS and element.get("vr") != "SQ":
+        own = element.get("vr", "")
+        vr = _vr(key, step, own)
+        if vr in KINDS and own != "SQ":
             yield vr, forms(KINDS[vr], element.get("Value") or [])
+
+
+def items_at(attributes: Json, step: str) -> Iterator[Json]:
+    """The items of a sequence of one data set."""
+    for key, element in _elements(attributes, step):
+        if _vr(key, step, element.get("vr", "")) == "SQ":
+            yield from _items(element)
 
 
 def _elements(attributes: Json, step: str) -> list[tuple[str, Json]]:
@@ -83,29 +114,52 @@ def _elements(attributes: Json, step: str) -> list[tuple[str, Json]]:
     ]
 
 
-def _walk(attributes: Json, above: str, found: _Found) -> None:
+def _walk(attributes: Json, above: str, found: Tags, several: dict[Path, Tags]) -> None:
     for key, element in attributes.items():
         present = element.get("Value")
         if not present or key in _LEFT_OUT:
             continue
-        step = _step(key, attributes)
-        if step is None or len(above) + len(step) > LONGEST_KEY:
+        step = _step(key, attributes) if key[3] in _ODD else key
+        path = _path(above, step, key, element.get("vr", "")) if step else None
+        if path is None:
             continue
-        vr = _vr(key, step, element)
-        if vr == "SQ":
+        if path[1] == "SQ":
             for item in _items(element):
-                _walk(item, f"{above}{step}.", found)
-        elif vr in KINDS and element.get("vr") != "SQ":
-            held = found.setdefault((above + step, vr), set())
-            _hold(held, KINDS[vr], present)
+                _walk(item, f"{path[0]}.", found, several)
+        elif above or len(present) > 1:
+            _hold(several.setdefault(path, {}), path, present)
+        elif (value := _value(path, present[0])) is not None:
+            found[value.digest] = value
 
 
-def _hold(held: set[Form], kind: str, present: list[Any]) -> None:
+def _hold(held: Tags, path: Path, present: list[Any]) -> None:
     """Add the values, as far as it matters: a look-up table may have thousands."""
-    for place in range(0, len(present), 4 * MOST):
+    for one in present:
         if len(held) > MOST:
             return
-        held |= forms(kind, present[place : place + 4 * MOST])
+        if (value := _value(path, one)) is not None:
+            held[value.digest] = value
+
+
+def _value(path: Path, value: Any) -> Value | None:
+    plain = type(value) in _PLAIN and (type(value) is not str or len(value) <= _SHORT)
+    return _remembered(path, value) if plain else _fresh(path, value)
+
+
+def _fresh(path: Path, value: Any) -> Value | None:
+    return next((value_of(path, form) for form in forms(KINDS[path[1]], [value])), None)
+
+
+#: 1 and 1.0 are two texts.
+_remembered = lru_cache(1 << 15, typed=True)(_fresh)
+
+
+@lru_cache(1 << 14)
+def _path(above: str, step: str, key: str, own: str) -> Path | None:
+    """The path of an element; None where it is left out."""
+    vr = _vr(key, step, own)
+    held = vr == "SQ" or (vr in KINDS and own != "SQ")
+    return (above + step, vr) if held and len(above) + len(step) <= LONGEST_KEY else None
 
 
 def _items(element: Json) -> list[Json]:
@@ -126,11 +180,10 @@ def _private_step(key: str, creator: str) -> str | None:
     return attribute.key if attribute else None
 
 
-def _vr(key: str, step: str, element: Json) -> str:
+def _vr(key: str, step: str, own: str) -> str:
     """The dictionary's VR, whatever the instance says; of private attributes only the instance knows it."""
-    own: Any = element.get("vr", "")
     if "[" in step:
-        return str(own)
+        return own
     known = _standard_vr(key)
     return "" if (known == "SQ") != (own == "SQ") else known
 

@@ -1,14 +1,16 @@
 """Puts the values of stored instances into the tag index: a few statements for any number of instances.
 
-The first statement asks what a series does not hold yet; where it holds all, nothing else happens.
+Of a series that held instances before, the first statement asks what it does not hold yet; where it holds
+all, nothing else happens.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import BigInteger, Connection, and_, bindparam, delete, exists, func, insert, or_, select
+from sqlalchemy import BigInteger, Connection, and_, bindparam, delete, exists, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.index.stored_form import decode_json
@@ -21,149 +23,176 @@ from app.index.tables import (
     listed,
     number_part,
     one_of,
+    rows_of,
     text_part,
 )
-from app.index.tag_values import INDEXED, MOST, Path, Tags, digest, mark, merge, tags
-from app.query.kinds import Form
+from app.index.tag_values import INDEXED, MOST, Tags, Value, mark, merge, tags
 
-Columns = dict[str, Any]
-
-
-class _Posting(NamedTuple):
-    """A value that a series does not hold yet; no form where it is the mark of its path."""
-
-    series: int
-    digest: str
-    path: Path
-    form: Form | None
+#: Values on their way to a series, by its row.
+_Missing = dict[int, list[Value]]
+#: The dictionary's rows of values, by digest; None where it has none.
+_Rows = dict[str, int | None]
 
 
-def write(connection: Connection, found: Mapping[int, Tags]) -> None:
-    """Add to each series (by row) the values of its new instances, within the caller's transaction."""
-    asked = {(each.series, each.digest): each for each in _postings(found)}
-    values = [[each.series, each.digest, mark(each.path)] for each in asked.values()]
-    rows = connection.execute(_MISSING, {"asked": orjson.dumps(values).decode()}).all()
-    if rows:
-        _add(connection, [asked[row.series, row.digest] for row in rows])
+def write(connection: Connection, found: Mapping[int, Tags], made: Collection[int] = ()) -> None:
+    """Add to each series (by row) the merged values of its new instances, within the caller's transaction.
+
+    The series `made` in this transaction hold nothing yet.
+    """
+    missing, known = _missing(connection, {row: held for row, held in found.items() if row not in made})
+    missing = _within_bounds(connection, missing) if missing else missing
+    missing |= {row: list(found[row].values()) for row in made}
+    if missing:
+        _add(connection, missing, known)
 
 
 def fill(connection: Connection) -> None:
     """Index every instance that is stored, series by series."""
     for series in connection.scalars(select(INSTANCE.c.series_row).distinct()).all():
-        forms = connection.scalars(select(INSTANCE.c.dicom_json).where(INSTANCE.c.series_row == series))
-        write(connection, {series: merge([tags(orjson.loads(decode_json(form))) for form in forms])})
+        held: Tags = {}
+        forms = select(INSTANCE.c.dicom_json).where(INSTANCE.c.series_row == series)
+        for form in connection.scalars(forms):
+            held |= tags(orjson.loads(decode_json(form)))
+        write(connection, {series: merge([held])}, {series})
 
 
-def _postings(found: Mapping[int, Tags]) -> Iterable[_Posting]:
-    for series, of_series in found.items():
-        for path, held in of_series.items():
-            if held is None:
-                yield _Posting(series, mark(path), path, None)
-            else:
-                for form in held:
-                    yield _Posting(series, digest(path, form.text), path, form)
+def _missing(connection: Connection, found: Mapping[int, Tags]) -> tuple[_Missing, _Rows]:
+    """What the series do not hold yet, nor their marks say; and the rows of those values."""
+    asked = [
+        [series, digest, mark(value.path).digest]
+        for series, held in found.items()
+        for digest, value in held.items()
+    ]
+    missing: _Missing = defaultdict(list)
+    known: _Rows = {}
+    if asked:
+        for row in connection.execute(_MISSING, {"asked": listed(asked)}):
+            missing[row.series].append(found[row.series][row.digest])
+            known[row.digest] = row.id
+    return dict(missing), known
 
 
-def _add(connection: Connection, missing: list[_Posting]) -> None:
-    paths = _paths(connection, {each.path for each in missing})
-    held = _counts(connection, {each.series for each in missing}, paths)
-    by_place: dict[tuple[int, Path], list[_Posting]] = defaultdict(list)
-    for each in missing:
-        by_place[each.series, each.path].append(each)
-    adding: list[_Posting] = []
-    emptied: list[Columns] = []
-    for (series, path), new in by_place.items():
-        before = held.get((series, paths[path]), 0)
-        if before + len(new) <= MOST and new[0].form:
-            adding += new
-            continue
-        adding.append(_Posting(series, mark(path), path, None))
-        emptied += [{"series": series, "path": paths[path]}] if before else []
+def _within_bounds(connection: Connection, missing: _Missing) -> _Missing:
+    """The values, but only the mark of a path of which the series would hold too many; it then holds none."""
+    paths = {value.path[0] for values in missing.values() for value in values}
+    rows = connection.execute(_COUNTS, {"series": listed(missing), "paths": listed(paths)})
+    before = {(row.series_id, (row.path, row.vr)): row for row in rows}
+    bounded: _Missing = {}
+    emptied: list[dict[str, int]] = []
+    for series, values in missing.items():
+        counts = Counter(value.path for value in values)
+        full = {value.path for value in values if value.form is None}
+        for path, count in counts.items():
+            held = before.get((series, path))
+            if held and held.held + count > MOST:
+                full.add(path)
+            if held and path in full:
+                emptied.append({"series": series, "path": held.path_id})
+        bounded[series] = [value for value in values if value.path not in full] + [
+            mark(path) for path in full
+        ]
     if emptied:
         connection.execute(_EMPTY, emptied)
-    _insert(connection, adding, paths)
+    return bounded
 
 
-def _paths(connection: Connection, asked: set[Path]) -> dict[Path, int]:
-    """The paths' rows, made where they are missing."""
-    parameters = {"paths": listed({path for path, _ in asked})}
+def _add(connection: Connection, missing: _Missing, known: _Rows) -> None:
+    values = {value.digest: value for held in missing.values() for value in held}
+    rows = known | _look(connection, values.keys() - known.keys())
+    new = [values[digest] for digest in sorted(values) if rows.get(digest) is None]
+    rows |= _make(connection, new)
+    postings = [
+        {"series": series, "values": listed(rows[value.digest] for value in held)}
+        for series, held in missing.items()
+    ]
+    connection.execute(_POST, postings)
 
-    def known() -> dict[Path, int]:
-        return {(row.path, row.vr): row.id for row in connection.execute(_PATHS, parameters)}
 
-    found = known()
-    new = sorted(asked - found.keys())
+def _look(connection: Connection, digests: Collection[str]) -> _Rows:
+    if not digests:
+        return {}
+    found = connection.execute(_KNOWN, {"digests": listed(digests)})
+    return dict.fromkeys(digests) | {row.digest: row.id for row in found}
+
+
+def _make(connection: Connection, new: list[Value]) -> _Rows:
+    """The rows of new values, and of their paths where those are new; other writers may have been quicker.
+
+    New ones come in one order: of two writers that add the same, one waits for the other, and never both.
+    """
     if not new:
-        return found
-    _insert_new(connection, TAG_PATH, [{"path": path, "vr": vr} for path, vr in new])
-    return known()
+        return {}
+    digests = {value.digest for value in new}
+    connection.execute(_inserting(connection.dialect.name).values, [_columns(value) for value in new])
+    rows = _look(connection, digests)
+    if None not in rows.values():
+        return rows
+    paths = [{"path": path, "vr": vr} for path, vr in sorted({value.path for value in new})]
+    connection.execute(_inserting(connection.dialect.name).paths, paths)
+    connection.execute(_inserting(connection.dialect.name).values, [_columns(value) for value in new])
+    return _look(connection, digests)
 
 
-def _counts(
-    connection: Connection, series: set[int], paths: Mapping[Path, int]
-) -> dict[tuple[int, int], int]:
-    rows = connection.execute(
-        _COUNTS,
-        {"series": orjson.dumps(list(series)).decode(), "ids": orjson.dumps(list(paths.values())).decode()},
+def _columns(value: Value) -> dict[str, Any]:
+    path, vr = value.path
+    text, number = value.form or ("", None)
+    return {"path": path, "vr": vr, "digest": value.digest, "text": text[:INDEXED], "number": number}
+
+
+class _Inserting(NamedTuple):
+    values: Any
+    paths: Any
+
+
+@cache
+def _inserting(dialect: str) -> _Inserting:
+    """The statements that make what is not there; a value whose path is not there is left out."""
+    insert = (postgresql if dialect == "postgresql" else sqlite).insert
+    value = select(
+        TAG_PATH.c.id,
+        *(bindparam(name, type_=TAG_VALUE.c[name].type) for name in ("digest", "text", "number")),
+    ).where(
+        TAG_PATH.c.path == bindparam("path", type_=TAG_PATH.c.path.type),
+        TAG_PATH.c.vr == bindparam("vr", type_=TAG_PATH.c.vr.type),
     )
-    return {(row.series_id, row.path_id): row.held for row in rows}
-
-
-def _insert(connection: Connection, postings: list[_Posting], paths: Mapping[Path, int]) -> None:
-    values = {
-        each.digest: {
-            "digest": each.digest,
-            "path_id": paths[each.path],
-            "text": each.form.text[:INDEXED] if each.form else "",
-            "number": each.form.number if each.form else None,
-        }
-        for each in postings
-    }
-    known = set(connection.scalars(_KNOWN, {"digests": listed(values)}))
-    # In one order for all writers: of two that add the same values, one waits for the other, and never both.
-    new = [values[each] for each in sorted(values.keys() - known)]
-    if new:
-        _insert_new(connection, TAG_VALUE, new)
-    asked = orjson.dumps([[each.series, each.digest] for each in postings]).decode()
-    connection.execute(_POST, {"asked": asked})
-
-
-def _insert_new(connection: Connection, table: Any, rows: list[Columns]) -> None:
-    """Insert the rows, but those that another writer made meanwhile."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    connection.execute(dialect.insert(table).on_conflict_do_nothing(), rows)
+    values = insert(TAG_VALUE).from_select(["path_id", "digest", "text", "number"], value)
+    return _Inserting(values.on_conflict_do_nothing(), insert(TAG_PATH).on_conflict_do_nothing())
 
 
 _ASKED = Items(bindparam("asked"))
 _SERIES, _DIGEST, _MARK = number_part(0), text_part(1), text_part(2)
+_held, _mark = SERIES_TAG_VALUE.alias("held"), TAG_VALUE.alias("mark")
 _MISSING = (
-    select(_SERIES.label("series"), _DIGEST.label("digest"))
-    .select_from(_ASKED)
+    select(_SERIES.label("series"), _DIGEST.label("digest"), TAG_VALUE.c.id)
+    .select_from(_ASKED.outerjoin(TAG_VALUE, TAG_VALUE.c.digest == _DIGEST))
     .where(
         ~exists(
-            select(SERIES_TAG_VALUE.c.value_id)
-            .join(TAG_VALUE, TAG_VALUE.c.id == SERIES_TAG_VALUE.c.value_id)
-            .where(
-                SERIES_TAG_VALUE.c.series_id == _SERIES,
-                or_(TAG_VALUE.c.digest == _DIGEST, TAG_VALUE.c.digest == _MARK),
-            )
-        )
+            select(_held.c.value_id).where(_held.c.series_id == _SERIES, _held.c.value_id == TAG_VALUE.c.id)
+        ),
+        ~exists(
+            select(_held.c.value_id)
+            .join(_mark, _mark.c.id == _held.c.value_id)
+            .where(_held.c.series_id == _SERIES, _mark.c.digest == _MARK)
+        ),
     )
 )
-_PATHS = select(TAG_PATH).where(one_of(TAG_PATH.c.path, "paths"))
-_KNOWN = select(TAG_VALUE.c.digest).where(one_of(TAG_VALUE.c.digest, "digests"))
-_OF_SERIES = SERIES_TAG_VALUE.join(TAG_VALUE, TAG_VALUE.c.id == SERIES_TAG_VALUE.c.value_id)
+_KNOWN = select(TAG_VALUE.c.digest, TAG_VALUE.c.id).where(one_of(TAG_VALUE.c.digest, "digests"))
 _COUNTS = (
-    select(SERIES_TAG_VALUE.c.series_id, TAG_VALUE.c.path_id, func.count().label("held"))
-    .select_from(_OF_SERIES)
-    .where(one_of(SERIES_TAG_VALUE.c.series_id, "series"), one_of(TAG_VALUE.c.path_id, "ids"))
-    .group_by(SERIES_TAG_VALUE.c.series_id, TAG_VALUE.c.path_id)
+    select(
+        SERIES_TAG_VALUE.c.series_id,
+        TAG_VALUE.c.path_id,
+        TAG_PATH.c.path,
+        TAG_PATH.c.vr,
+        func.count().label("held"),
+    )
+    .join(TAG_VALUE, TAG_VALUE.c.id == SERIES_TAG_VALUE.c.value_id)
+    .join(TAG_PATH, TAG_PATH.c.id == TAG_VALUE.c.path_id)
+    .where(one_of(SERIES_TAG_VALUE.c.series_id, "series"), one_of(TAG_PATH.c.path, "paths"))
+    .group_by(SERIES_TAG_VALUE.c.series_id, TAG_VALUE.c.path_id, TAG_PATH.c.path, TAG_PATH.c.vr)
 )
 _POST = insert(SERIES_TAG_VALUE).from_select(
-    ["value_id", "series_id"],
-    select(TAG_VALUE.c.id, _SERIES).select_from(_ASKED.join(TAG_VALUE, TAG_VALUE.c.digest == _DIGEST)),
+    ["value_id", "series_id"], rows_of("values", bindparam("series", type_=BigInteger))
 )
-_held = SERIES_TAG_VALUE.alias("held")
 _EMPTY = delete(SERIES_TAG_VALUE).where(
     SERIES_TAG_VALUE.c.series_id == bindparam("series", type_=BigInteger),
     SERIES_TAG_VALUE.c.value_id.in_(

@@ -8,7 +8,7 @@ they alone hold.
 from sqlalchemy import ColumnElement, FromClause, Join, Select, and_, case, func, select
 
 from app.index.scope import Scope, series_conditions, study_conditions
-from app.index.tables import INSTANCE, SERIES, STUDY
+from app.index.tables import INSTANCE, SERIES, STUDY, named
 from app.viewer import Viewer
 
 Conditions = list[ColumnElement[bool]]
@@ -19,7 +19,7 @@ def studies(scope: Scope, viewer: Viewer) -> Conditions:
     conditions = study_conditions(scope, viewer)
     if not _spans_collections(scope):
         return conditions
-    earlier = STUDY.alias("earlier_study")
+    earlier = named(STUDY, "earlier_study")
     seen = study_conditions(scope, viewer, earlier)
     same = earlier.c.study_instance_uid == STUDY.c.study_instance_uid
     return [*conditions, _none(select(earlier.c.id).where(same, earlier.c.id < STUDY.c.id, *seen), STUDY)]
@@ -30,7 +30,7 @@ def series(scope: Scope, viewer: Viewer, rows: FromClause = SERIES) -> Condition
     conditions = series_conditions(scope, viewer, rows)
     if not _spans_collections(scope):
         return conditions
-    earlier = SERIES.alias("earlier_series")
+    earlier = named(SERIES, "earlier_series")
     seen = series_conditions(scope, viewer, earlier)
     first = _none(
         select(earlier.c.id).where(same_series(earlier, rows), earlier.c.id < rows.c.id, *seen), rows
@@ -43,7 +43,7 @@ def instances(scope: Scope, viewer: Viewer) -> Conditions:
     conditions = series_conditions(scope, viewer)
     if not _spans_collections(scope):
         return conditions
-    instance, its_series = INSTANCE.alias("earlier_instance"), SERIES.alias("earlier_series")
+    instance, its_series = named(INSTANCE, "earlier_instance"), named(SERIES, "earlier_series")
     earlier = (
         select(instance.c.id)
         .select_from(_joined(instance, its_series))
@@ -62,7 +62,7 @@ def instance_count(scope: Scope, viewer: Viewer) -> ColumnElement[int]:
     own = SERIES.c.number_of_series_related_instances
     if not _spans_collections(scope):
         return own
-    other, its_series = SERIES.alias("other_series"), SERIES.alias("any_series")
+    other, its_series = named(SERIES, "other_series"), named(SERIES, "any_series")
     shared = select(other.c.id).where(
         same_series(other, SERIES), other.c.id != SERIES.c.id, *series_conditions(scope, viewer, other)
     )
@@ -78,7 +78,7 @@ def answering_series(scope: Scope, viewer: Viewer) -> ColumnElement[int]:
     """The row that answers for the series of SERIES's row: itself, or an earlier one of its address."""
     if not _spans_collections(scope):
         return SERIES.c.id
-    first = SERIES.alias("first_series")
+    first = named(SERIES, "first_series")
     rows = select(func.min(first.c.id)).where(
         same_series(first, SERIES), *series_conditions(scope, viewer, first)
     )

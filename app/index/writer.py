@@ -143,7 +143,8 @@ def _insert(connection: Connection, place: _Place, held: dict[str, int], stored:
     new: dict[int, list[Tags]] = defaultdict(list)
     for entry in stored:
         new[rows[entry.series]].append(entry.tags)
-    tag_writer.write(connection, {row: merge(found) for row, found in new.items()})
+    made = {rows[uid] for uid in first}
+    tag_writer.write(connection, {row: merge(found) for row, found in new.items()}, made)
 
 
 def _insert_series(

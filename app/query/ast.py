@@ -114,7 +114,17 @@ class Tagged:
     tests: tuple[tuple[str, Test], ...]
 
 
-Condition = Universal | Tagged | OneOf | Wildcard | Range | DateTimeRange | PersonName | Fuzzy
+@dataclass(frozen=True, slots=True)
+class InItem:
+    """All of these hold in one item of the sequence in which their paths begin (C.2.2.2.6), two at least."""
+
+    keys: tuple[Tagged, ...]
+
+
+#: What is asked of the tag index.
+Carrying = Tagged | InItem
+
+Condition = Universal | Carrying | OneOf | Wildcard | Range | DateTimeRange | PersonName | Fuzzy
 
 
 @dataclass(frozen=True, slots=True)

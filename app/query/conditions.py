@@ -6,7 +6,17 @@ from collections.abc import Callable, Sequence
 from app.dicom import values
 from app.dicom.attributes import Attribute
 from app.errors import InvalidQuery
-from app.query.ast import Condition, DateTimeRange, Fuzzy, OneOf, PersonName, Range, Universal, Wildcard
+from app.query.ast import (
+    Condition,
+    DateTimeRange,
+    Fuzzy,
+    InItem,
+    OneOf,
+    PersonName,
+    Range,
+    Universal,
+    Wildcard,
+)
 from app.query.searchable import LONGEST, MODALITIES_IN_STUDY, MOMENTS
 
 _UID = re.compile(r"[0-9.]{1,64}")
@@ -52,6 +62,8 @@ def combine(conditions: Sequence[Condition]) -> tuple[Condition, ...]:
 
 def attributes(found: Condition) -> tuple[Attribute, ...]:
     """The attributes that a condition constrains, or just returns."""
+    if isinstance(found, InItem):
+        return tuple(key.attribute for key in found.keys)
     return (found.date, found.time) if isinstance(found, DateTimeRange) else (found.attribute,)
 
 

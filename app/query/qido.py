@@ -10,12 +10,12 @@ from app.dicom.attributes import Attribute, find
 from app.dicom.resource import Resource
 from app.errors import InvalidQuery
 from app.query.answer import Page, render, total, warnings
-from app.query.ast import Condition, Fields, Level, Query, Universal
+from app.query.ast import Condition, Fields, Level, Query, Tagged, Universal
 from app.query.conditions import combine, condition
 from app.query.parameters import read
 from app.query.returned import is_made, outermost, returnable
 from app.query.searchable import BY_PATH, NO_KEYS
-from app.query.tagged import tagged
+from app.query.tagged import in_items, tagged
 
 __all__ = ["DEFAULT_LIMIT", "MAXIMUM_LIMIT", "Page", "parse", "read", "render", "total", "warnings"]
 
@@ -77,13 +77,28 @@ def _once(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
 
 
 def _conditions(level: Level, keys: Sequence[tuple[str, str]], *, fuzzy: bool) -> tuple[Condition, ...]:
-    found: dict[str, Condition] = {}
+    asked: dict[str, tuple[Attribute, str]] = {}
     for name, value in keys:
         attribute = _attribute(name)
-        if attribute.key in found:
+        if attribute.key in asked:
             raise InvalidQuery(f"The key {attribute.keyword} is there more than once; send it once.")
-        found[attribute.key] = _condition(level, attribute, value, fuzzy=fuzzy)
-    return combine(tuple(found.values()))
+        asked[attribute.key] = attribute, value
+    indexed = {
+        attribute.path[0]
+        for attribute, value in asked.values()
+        if len(attribute.path) > 1 and value.strip("* ") and not _has_column(attribute, level)
+    }
+    found = [
+        _condition(level, attribute, value, fuzzy=fuzzy, by_column=attribute.path[0] not in indexed)
+        for attribute, value in asked.values()
+    ]
+    carried = [each for each in found if isinstance(each, Tagged)]
+    return (*combine([each for each in found if not isinstance(each, Tagged)]), *in_items(carried))
+
+
+def _has_column(attribute: Attribute, level: Level) -> bool:
+    row = BY_PATH.get(attribute.path)
+    return row is not None and row.level <= level
 
 
 def _attribute(name: str) -> Attribute:
@@ -96,11 +111,11 @@ def _attribute(name: str) -> Attribute:
     return attribute
 
 
-def _condition(level: Level, attribute: Attribute, value: str, *, fuzzy: bool) -> Condition:
-    row = BY_PATH.get(attribute.path)
+def _condition(level: Level, attribute: Attribute, value: str, *, fuzzy: bool, by_column: bool) -> Condition:
+    """`by_column` unless some key of the same sequence has no column: one item must hold all of them."""
     if attribute.keyword in NO_KEYS:
         raise InvalidQuery(f"{attribute.keyword} is no key here: {NO_KEYS[attribute.keyword]}.")
-    if row and row.level <= level:
+    if by_column and _has_column(attribute, level):
         return condition(attribute, value, fuzzy=fuzzy)
     if not value.strip("* ") and returnable(attribute, level):
         return Universal(attribute)

@@ -6,13 +6,26 @@ values takes a list with backslashes between, of which any may match.
 
 import re
 import struct
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from app.dicom import values
 from app.dicom.attributes import Attribute
 from app.errors import InvalidQuery
 from app.query import kinds
-from app.query.ast import Between, Fuzzy, OneOf, PersonName, Range, Tagged, Test, Universal, Wildcard
+from app.query.ast import (
+    Between,
+    Carrying,
+    Fuzzy,
+    InItem,
+    OneOf,
+    PersonName,
+    Range,
+    Tagged,
+    Test,
+    Universal,
+    Wildcard,
+)
 from app.query.conditions import condition
 from app.query.searchable import LONGEST
 
@@ -38,6 +51,15 @@ def tagged(attribute: Attribute, value: str, *, fuzzy: bool = False) -> Tagged |
         raise InvalidQuery(_unmatchable(attribute))
     test = _test(kind, attribute, text, fuzzy=fuzzy)
     return test if isinstance(test, Universal) else Tagged(attribute, ((kind, test),))
+
+
+def in_items(found: Sequence[Tagged]) -> tuple[Carrying, ...]:
+    """The conditions, where those in one sequence have become one for its items."""
+    by_start: dict[str, list[Tagged]] = defaultdict(list)
+    for key in found:
+        nested = len(key.attribute.path) > 1
+        by_start[key.attribute.steps[0] if nested else f"{key.attribute.key}."].append(key)
+    return tuple(InItem(tuple(keys)) if len(keys) > 1 else keys[0] for keys in by_start.values())
 
 
 def _unmatchable(attribute: Attribute) -> str:

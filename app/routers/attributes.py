@@ -1,5 +1,6 @@
 """Which attributes occur, how often, and with which values: `/api/v1/attributes`."""
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -28,7 +29,9 @@ class Occurring(BaseModel):
     )
     keyword: str = Field(examples=["KVP"])
     vr: str = Field(examples=["DS"], description="The VR by which it matches")
+    studies: int = Field(examples=[5], description="Studies in which it occurs")
     series: int = Field(examples=[12], description="Series in which it occurs")
+    instances: int = Field(examples=[340], description="Instances of these series")
     overflowing: int = Field(examples=[0], description="Series of these with more than 64 values, not listed")
 
 
@@ -37,7 +40,9 @@ class Value(BaseModel):
 
     text: str = Field(examples=["120"])
     number: float | None = Field(examples=[120.0])
+    studies: int = Field(examples=[4], description="Studies of these series")
     series: int = Field(examples=[7], description="Series that list it")
+    instances: int = Field(examples=[180], description="Instances of these series")
 
 
 class Histogram(BaseModel):
@@ -72,7 +77,7 @@ async def list_attributes(
     limit: _Limit = 1000,
     offset: _Offset = 0,
 ) -> list[Occurring]:
-    """List the attributes that occur, by key, with the number of series."""
+    """List the attributes that occur, by key, with the number of studies, series and instances."""
     scope = await attributes.scope_of(archive, collection)
     found = await attributes.occurring(archive, scope, viewer, matching, limit, offset)
     return [_occurring(each) for each in found]
@@ -94,16 +99,11 @@ async def attribute_values(
         key=found.key,
         keyword=found.keyword,
         occurs=[_occurring(each) for each in occurs],
-        values=[Value(text=each.text, number=each.number, series=each.series) for each in values],
+        values=[Value(**asdict(each)) for each in values],
     )
 
 
 def _occurring(found: Occurrence) -> Occurring:
     attribute = find(found.path)
-    return Occurring(
-        key=found.path,
-        keyword=attribute.keyword if attribute else found.path,
-        vr=found.vr,
-        series=found.series,
-        overflowing=found.overflowing,
-    )
+    keyword = attribute.keyword if attribute else found.path
+    return Occurring(key=found.path, keyword=keyword, **asdict(found))

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import quote
@@ -62,6 +62,8 @@ KEYS = (
     Key("Modality", ("00080060",), "CS"),
     Key("AnatomicRegionSequence.CodeValue", ("00082218", "00080100"), "SH"),
     Key("00082218.00080104", ("00082218", "00080104"), "LO"),
+    Key("00082218.00082220.CodeValue", ("00082218", "00082220", "00080100"), "SH"),
+    Key("AnatomicRegionSequence.00082220.CodeMeaning", ("00082218", "00082220", "00080104"), "LO"),
     Key("00090002[GEMS]", ("0009", "02", "GEMS"), "SH"),
     Key("00090003[a.b, c]", ("0009", "03", "a.b, c"), "DS"),
 )
@@ -99,12 +101,22 @@ def _data_set(keys: Sequence[Key], values: Mapping[str, Sequence[Any]], block: i
             place = f"{block + len([each for each in made if each.startswith('000900')]):02X}"
             made[f"000900{place}"] = {"vr": "LO", "Value": [key.steps[2]]}
             made[f"0009{place}{key.steps[1]}"] = element
-        elif len(key.steps) == 2:
-            items = made.setdefault(key.steps[0], {"vr": "SQ", "Value": []})["Value"]
-            items += [{}, {key.steps[1]: element}]
+        elif len(key.steps) > 1:
+            _nest(made, key, values[key.name])
         else:
             made[key.steps[0]] = element
     return made
+
+
+def _nest(made: Json, key: Key, values: Sequence[Any]) -> None:
+    """Each value in an item of its own; the items of one sequence hold the values of several keys."""
+    for place, value in enumerate(values):
+        inside = made
+        for step in key.steps[:-1]:
+            items = inside.setdefault(step, {"vr": "SQ", "Value": []})["Value"]
+            items += [{} for _ in range(place + 1 - len(items))]
+            inside = items[place]
+        inside[key.steps[-1]] = {"vr": key.vr, "Value": [value]}
 
 
 @st.composite
@@ -151,7 +163,11 @@ class Asked:
 
 @st.composite
 def questions(draw: st.DrawFn) -> Asked:
-    keys = draw(st.lists(st.sampled_from(KEYS), min_size=1, max_size=2, unique=True))
+    nested = [key for key in KEYS if key.steps[0] == "00082218"]
+    keys = draw(
+        st.lists(st.sampled_from(KEYS), min_size=1, max_size=2, unique=True)
+        | st.lists(st.sampled_from(nested), min_size=2, max_size=3, unique=True)
+    )
     level = draw(st.sampled_from(tuple(LEVELS)))
     # From series level on Modality has its column, whose row is made from the first instance.
     keys = [key for key in keys if key.name != "Modality" or level == "study"]
@@ -168,13 +184,26 @@ def answer(archive: Sequence[Stored], asked: Asked) -> set[tuple[str, ...]]:
             seen.setdefault(each.address, each.json)
     depth = LEVELS[asked.level]
     found = {address[:depth] for address in seen}
-    for key, value in asked.keys:
-        found &= {address[:depth] for address, json in seen.items() if _carries(json, key, value)}
+    nested = [each for each in asked.keys if each[0].steps[0] == "00082218"]
+    for together in [*([each] for each in asked.keys if each not in nested), nested]:
+        found &= {address[:depth] for address, json in seen.items() if _carries(json, together)}
     return found
 
 
-def _carries(json: Json, key: Key, value: str) -> bool:
-    return any(_value_matches(key, own, value) for own in _values(json, key) if own is not None)
+def _carries(json: Json, together: Sequence[tuple[Key, str]]) -> bool:
+    """Keys of one sequence are matched in one item of it, and so on below."""
+    deeper = {key.steps[0] for key, _ in together if len(key.steps) > 1 and key.steps[0] != "0009"}
+    for step in deeper:
+        inside = [
+            (replace(key, steps=key.steps[1:]), value) for key, value in together if key.steps[0] == step
+        ]
+        if not any(_carries(item, inside) for item in json.get(step, {}).get("Value", ())):
+            return False
+    own = [each for each in together if each[0].steps[0] not in deeper]
+    return all(
+        any(_value_matches(key, held, value) for held in _values(json, key) if held is not None)
+        for key, value in own
+    )
 
 
 def _values(json: Json, key: Key) -> Iterator[Any]:
@@ -182,9 +211,6 @@ def _values(json: Json, key: Key) -> Iterator[Any]:
         for tag, element in json.items():
             if tag.startswith("000900") and element["Value"] == [key.steps[2]]:
                 yield from json.get(f"0009{tag[6:]}{key.steps[1]}", {}).get("Value", ())
-    elif len(key.steps) == 2:
-        for item in json.get(key.steps[0], {}).get("Value", ()):
-            yield from item.get(key.steps[1], {}).get("Value", ())
     else:
         yield from json.get(key.steps[0], {}).get("Value", ())
 
@@ -341,6 +367,36 @@ async def test_finds_what_the_matcher_finds(
         assert await _find(database, each, ids, units) == answer(_in_order(archive, step), each), each
 
 
+REQUESTED, SCHEDULED, REASON = "00401001", "00400009", "00401002"
+
+
+@pytest.mark.parametrize("level", list(LEVELS))
+async def test_keys_of_one_sequence_are_matched_in_one_item(database: Any, level: str) -> None:
+    """With and without keys that have columns of their own (PS3.4 C.2.2.2.6)."""
+
+    def request(requested: str, scheduled: str, reason: str) -> Json:
+        texts = ((REQUESTED, "SH", requested), (SCHEDULED, "SH", scheduled), (REASON, "LO", reason))
+        return {key: {"vr": vr, "Value": [text]} for key, vr, text in texts}
+
+    items = [request("R1", "S1", "pain"), request("R2", "S2", "fall")]
+    archive = [Stored("inbox", ("1", "1.1", "1.1.1"), {"00400275": {"vr": "SQ", "Value": items}})]
+    ids, units = await _store(database, archive, 1)
+
+    async def finds(**asked: str) -> bool:
+        keys = tuple(
+            (Key(f"RequestAttributesSequence.{keyword}", (), ""), value) for keyword, value in asked.items()
+        )
+        return bool(await _find(database, Asked(level, keys, None, None), ids, units))
+
+    reason = "ReasonForTheRequestedProcedure"
+    assert await finds(ScheduledProcedureStepID="S1", RequestedProcedureID="R1")
+    assert not await finds(ScheduledProcedureStepID="S1", RequestedProcedureID="R2")
+    assert await finds(ScheduledProcedureStepID="S2", **{reason: "fa*"})
+    assert not await finds(ScheduledProcedureStepID="S1", **{reason: "fa*"})
+    assert not await finds(ScheduledProcedureStepID="S1", RequestedProcedureID="R2", **{reason: "pain"})
+    assert await finds(ScheduledProcedureStepID="S1", **{reason: "*"})
+
+
 @pytest.mark.parametrize("level", list(LEVELS))
 async def test_what_is_too_much_to_look_into_is_refused(database: Any, level: str) -> None:
     archive = [
@@ -355,6 +411,25 @@ async def test_what_is_too_much_to_look_into_is_refused(database: Any, level: st
         pytest.raises(InvalidQuery, match="Narrow it with one of these keys"),
     ):
         await _find(database, asked, ids, units)
+
+
+async def test_names_are_narrowed_down_before_they_are_compared(database: Any) -> None:
+    """However many there are, those that cannot match are no trouble; which sound alike nobody can tell."""
+    names = [*({"Alphabetic": f"Other^{number}"} for number in range(8)), *NAMES, {"Phonetic": "y" * 300}]
+    archive = [
+        Stored("inbox", ("1", f"1.{place}", f"1.{place}.1"), {"00081070": {"vr": "PN", "Value": [name]}})
+        for place, name in enumerate(names)
+    ]
+    ids, units = await _store(database, archive, 100)
+    key = next(key for key in KEYS if key.vr == "PN")
+    with patch.object(verify, "MOST", 4):
+        for value in (*ASKED["PN"], "other^1", "=*^太郎", "müller*=山田*", "==*y", "100%*"):
+            asked = Asked("series", ((key, value),), None, None)
+            assert await _find(database, asked, ids, units) == answer(archive, asked), value
+        for value in ("other*", "doe^john&fuzzymatching=true"):
+            query = qido.parse(Level.SERIES, Resource(), qido.read(f"OperatorsName={value}".encode()))
+            with pytest.raises(InvalidQuery, match="different names of OperatorsName"):
+                await database.scan(lambda c, query=query: search(c, query, ARCHIVE, OWNER))
 
 
 async def test_an_instance_without_anything_new_writes_nothing(database: Any, statements: Any) -> None:

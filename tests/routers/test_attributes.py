@@ -25,7 +25,9 @@ async def test_lists_what_occurs(stored: httpx.AsyncClient) -> None:
         "key": "00180060",
         "keyword": "KVP",
         "vr": "DS",
+        "studies": 1,
         "series": 1,
+        "instances": 1,
         "overflowing": 0,
     }
     assert "00090001[GEMS_IDEN_01]" in by_key
@@ -40,7 +42,7 @@ async def test_lists_what_occurs(stored: httpx.AsyncClient) -> None:
 async def test_values_of_one_attribute(stored: httpx.AsyncClient, name: str) -> None:
     found = (await stored.get(f"/api/v1/attributes/{name}")).json()
     assert (found["key"], found["keyword"]) == ("00180060", "KVP")
-    assert found["values"] == [{"text": "120", "number": 120.0, "series": 1}]
+    assert found["values"] == [{"text": "120", "number": 120.0, "studies": 1, "series": 1, "instances": 1}]
 
 
 @pytest.mark.parametrize(
