@@ -18,6 +18,7 @@ from bench.ct import Instance
 from bench.machine import floors
 from bench.measure import BLOCK_SECONDS, compared, load
 from bench.operations import Operation, reading, searching, storing
+from bench.patience import patience
 from bench.peers import Peer, installed, orthanc, reading_room
 from bench.report import OURS, Row, Table, markdown, rich
 
@@ -36,6 +37,7 @@ def main() -> int:
         _fill(console, peers, scale.instances, sum(1 for _ in scale.instances()))
         operations = (*searching(scale), *reading(scale), *storing())
         table.rows += _measured(console, peers, operations, options)
+        table.patience = patience(peers[0], scale, options.rounds)
         table.memory = {peer.name: peer.memory() for peer in peers}
     for instances in GROWN if options.grown else ():
         grown = Scale(studies=instances // A_STUDY, instances_a_study=A_STUDY)

@@ -76,12 +76,12 @@ def _calibrated(operation: Operation, peer: Peer, cost: Cost, seconds: float) ->
     """How many units make a block, and the length of a right answer; wrong ones are noted in the cost."""
     client = Client(peer.port)
     (unit,) = islice(operation.units(peer), 1)
-    answers = [client.fetch(request) for request in unit]
+    answers = [client.fetch(request, keep=operation.keep) for request in unit]
     cost.wrong = any(answer.status != 200 for answer in answers) or not operation.right(answers)
     if cost.wrong:
         return 0, 0
     # What depends on UIDs and numbers may be a little shorter than the one that was looked at.
-    least = int(sum(len(answer.data) for answer in answers) * 0.95)
+    least = int(sum(len(answer.data) or answer.length for answer in answers) * 0.95)
     if operation.at_most == 1:
         return 1, least
     once = _block(operation, peer, 2, least)

@@ -25,6 +25,7 @@ MOST_A_REQUEST = 50
 REQUESTS_A_STUDY = 10
 #: Studies that are stored while the clock runs have numbers from here on.
 STUDIES_STORED = 10_000_000
+SERIES_OF = "retrieve a series of"
 #: As OHIF asks for its list of studies.
 WORK_LIST = (
     "/studies?limit=101&offset=0&fuzzymatching=true&includefield=00081030%2C00080060%2C00080090%2C00100030"
@@ -48,6 +49,8 @@ class Operation:
     renew: bool = False
     #: So many times only: each unit can be asked just once, or is large.
     at_most: int = 2000
+    #: Whether the answer that is looked at is looked at whole.
+    keep: bool = True
 
 
 def searching(scale: Scale) -> Iterator[Operation]:
@@ -80,7 +83,8 @@ def reading(scale: Scale) -> Iterator[Operation]:
     yield _cold(f"metadata of {many}, first time", scale.cold_long_series, many)
     yield _asked("metadata of an instance", [f"{path}/metadata" for path in paths], _items(1, 150), 2, 1.6)
     for clients in (1, 8):
-        yield _got(f"retrieve a series of {few}", [few_path], ANY_DICOM, few, 1, 85, clients)
+        yield _got(f"{SERIES_OF} {few}", [few_path], ANY_DICOM, few, 1, 85, clients)
+    yield _long(many, many_path)
     for clients in (1, 8):
         yield _got("retrieve an instance", paths, ANY_DICOM, 1, 1.5, 1, clients)
     for clients in (1, 8):
@@ -121,6 +125,14 @@ def _got(
     name: str, paths: Sequence[str], accept: str, instances: int, reach: float, cpu: float, clients: int
 ) -> Operation:
     return Operation(name, _cycle(paths, accept), _whole(instances), reach, cpu, clients)
+
+
+def _long(many: int, path: str) -> Operation:
+    """Judged by its length: it is too large to be kept."""
+    least = many * len(pixels())
+    return Operation(
+        f"{SERIES_OF} {many}", _cycle([path], ANY_DICOM), lambda got: got[0].length > least, 1, keep=False
+    )
 
 
 def _cold(name: str, series: Sequence[int], instances: int) -> Operation:

@@ -7,7 +7,7 @@ from rich.console import Group
 from rich.table import Table as Rich
 
 from bench.measure import Cost
-from bench.operations import Operation
+from bench.operations import SERIES_OF, Operation
 
 OURS = "Reading Room"
 
@@ -33,6 +33,7 @@ class Table:
     """All rows of a run, with the highest memory of each archive and the floors of the machine."""
 
     rows: list[Row] = field(default_factory=list)
+    patience: dict[str, str] = field(default_factory=dict)
     memory: dict[str, int] = field(default_factory=dict)
     floors: dict[str, str] = field(default_factory=dict)
 
@@ -80,6 +81,11 @@ def _milliseconds(cost: Cost) -> str:
 
 
 def _remarks(table: Table) -> Iterator[tuple[str, str]]:
+    for row in table.rows:
+        if row.name.startswith(SERIES_OF) and not row.costs[OURS].wrong:
+            first = row.costs[OURS].first_byte * 1000
+            yield f"first byte of {row.name}, clients: {row.operation.clients}", f"{first:.1f} ms"
     for name, size in table.memory.items():
         yield f"largest process of {name}", f"{size / (1 << 20):.0f} MiB at its peak"
+    yield from table.patience.items()
     yield from table.floors.items()
