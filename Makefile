@@ -39,8 +39,8 @@ format: install-dev  ## put the code in the house's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: install-dev  ## what storing, searching and retrieving cost on this machine
-	$(BIN)/python -m bench.quick
+bench: install-dev  ## Reading Room and Orthanc (where installed) side by side: the ratio table, in half an hour
+	$(BIN)/python -m bench --grown
 
 N ?= 100000
 SEED ?= 1

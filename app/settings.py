@@ -5,6 +5,7 @@ Each field is also an environment variable: `READINGROOM_` and the field's name 
 
 import os
 import re
+from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -189,7 +190,7 @@ class Settings(BaseSettings):
         """The object store's URL."""
         return self.store or (self.data / "objects").as_uri()
 
-    @property
+    @cached_property
     def loopback(self) -> bool:
         """Whether only this machine can reach the address listened on."""
         try:
@@ -197,7 +198,7 @@ class Settings(BaseSettings):
         except ValueError:
             return self.host.lower() == "localhost"
 
-    @property
+    @cached_property
     def local_mode(self) -> bool:
         """Loopback and no sign-in: the caller is the owner, and is guarded against other sites' pages."""
         return self.loopback and self.owner_token is None

@@ -7,6 +7,7 @@ to instance (PS3.5 section 7.8.1), so 00 stands for it.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from pydicom.datadict import get_entry, tag_for_keyword
@@ -75,8 +76,11 @@ def find(text: str) -> Attribute | None:
     None where the standard dictionary has no such attribute and it is no private one with its creator, or
     where a path leads through something that is no sequence. Keywords are case-sensitive.
     """
-    if len(text) > 4 * LONGEST_KEY:
-        return None
+    return _found(text) if len(text) <= 4 * LONGEST_KEY else None
+
+
+@lru_cache(4096)
+def _found(text: str) -> Attribute | None:
     steps = [_step(part) for part in split(text)]
     known = [step for step in steps if step]
     if len(known) < len(steps) or any(step.vr not in ("SQ", "") for step in known[:-1]):

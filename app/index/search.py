@@ -115,7 +115,8 @@ def _attributes(row: Row[Any], level: Level, asked: frozenset[Level]) -> Json:
 
 
 def _instance(row: Row[Any]) -> Json:
-    values = ((key, vr, row._mapping[name]) for key, vr, name in _INSTANCE_ELEMENTS)
+    kept = row._mapping
+    values = ((key, vr, kept[name]) for key, vr, name in _INSTANCE_ELEMENTS)
     return {key: {"vr": vr, "Value": [value]} for key, vr, value in values if value not in (None, "")}
 
 

@@ -17,13 +17,21 @@ from app.wire.forwarded import base_url
 
 async def get_archive(request: Request) -> Archive:
     """The archive this process opened."""
+    return _archive(request)
+
+
+async def get_viewer(request: Request) -> Viewer:
+    """The caller. Raises NotSignedIn."""
+    return _viewer(request)
+
+
+def _archive(request: Request) -> Archive:
     archive: Archive = request.app.state.archive
     return archive
 
 
-async def get_viewer(request: Request, archive: Annotated[Archive, Depends(get_archive)]) -> Viewer:
-    """The caller. Raises NotSignedIn."""
-    return identify(archive.settings, request.headers.get("authorization"))
+def _viewer(request: Request) -> Viewer:
+    return identify(_archive(request).settings, request.headers.get("authorization"))
 
 
 async def named_collection(
@@ -32,12 +40,10 @@ async def named_collection(
     """Declares the parameter of a collection's root for the OpenAPI document; `get_root` reads it."""
 
 
-async def get_root(
-    request: Request,
-    archive: Annotated[Archive, Depends(get_archive)],
-    viewer: Annotated[Viewer, Depends(get_viewer)],
-) -> Root:
-    """The root in the request's path: the whole archive, or one collection. Raises NotFound."""
+# It depends on no other dependency: resolving each costs as much as a row of the index.
+async def get_root(request: Request) -> Root:
+    """The root in the request's path: the whole archive, or one collection. Raises NotSignedIn, NotFound."""
+    archive, viewer = _archive(request), _viewer(request)
     slug = request.path_params.get("collection")
     host = public_url(request, archive)
     if slug is None:
@@ -54,10 +60,14 @@ def public_url(request: Request, archive: Archive) -> str:
     if settings.public_url:
         return settings.public_url
     client = request.client.host if request.client else None
-    headers = {name: ",".join(request.headers.getlist(name)) for name in request.headers}
+    headers = _joined(request) if settings.trusted_proxies else {}
     root_path = request.scope.get("root_path", "")
     host = _with_port(request) if settings.local_mode else request.headers.get("host", "")
     return base_url(request.scope["scheme"], host, root_path, client, headers, settings.trusted_proxies)
+
+
+def _joined(request: Request) -> dict[str, str]:
+    return {name: ",".join(request.headers.getlist(name)) for name in request.headers}
 
 
 def _with_port(request: Request) -> str:

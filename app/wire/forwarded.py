@@ -64,7 +64,7 @@ def base_url(
 
 def is_trusted(client: str | None, trusted: Networks) -> bool:
     """Whether an address (an IPv4 one also when mapped into IPv6) lies in one of the networks."""
-    address = _address(client or "")
+    address = _address(client or "") if trusted else None
     return address is not None and any(address in network for network in trusted)
 
 

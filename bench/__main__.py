@@ -1,0 +1,128 @@
+"""`make bench`: Reading Room and Orthanc side by side in one run, as ratios.
+
+Each operation is asked of every archive in turn, several times; its answers are looked at first, and wrong
+ones do not count. What is printed are medians. CPU time per operation is what holds on a noisy machine.
+"""
+
+import sys
+from argparse import ArgumentParser, BooleanOptionalAction, Namespace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from bench.corpus import SHORT, Scale
+from bench.ct import Instance
+from bench.machine import floors
+from bench.measure import BLOCK_SECONDS, compared, load
+from bench.operations import Operation, reading, searching, storing
+from bench.patience import patience
+from bench.peers import Peer, installed, orthanc, reading_room
+from bench.report import OURS, Row, Table, markdown, rich
+
+GROWN = (5_000, 50_000)
+A_STUDY = 100
+#: Of the table, whatever the terminal's.
+WIDTH = 170
+
+
+def main() -> int:
+    """Run as the command line says; 1 where one of our own answers is wrong."""
+    options, console = _options(), Console(width=WIDTH)
+    scale = SHORT if options.short else Scale()
+    table = Table(floors=floors(options.rounds, scale.series))
+    with _running(options) as peers:
+        _fill(console, peers, scale.instances, sum(1 for _ in scale.instances()))
+        operations = (*searching(scale), *reading(scale), *storing())
+        table.rows += _measured(console, peers, operations, options)
+        table.patience = patience(peers[0], scale, options.rounds)
+        table.memory = {peer.name: peer.memory() for peer in peers}
+    for instances in GROWN if options.grown else ():
+        grown = Scale(studies=instances // A_STUDY, instances_a_study=A_STUDY)
+        with _running(options) as peers:
+            _fill(console, peers, grown.found, instances)
+            operations = (*searching(grown), *storing())
+            table.rows += _measured(console, peers, operations, options, f", of {instances:,} instances")
+    console.print(rich(table))
+    if options.markdown:
+        options.markdown.write_text(markdown(table))
+    return int(any(row.costs[OURS].wrong for row in table.rows))
+
+
+@contextmanager
+def _running(options: Namespace) -> Iterator[list[Peer]]:
+    with ExitStack() as running:
+        peers = [running.enter_context(reading_room(options.workers, options.database, OURS))]
+        if options.orthanc:
+            peers.append(running.enter_context(orthanc()))
+        if options.tree:
+            peers.append(running.enter_context(orthanc(options.tree)))
+        yield peers
+
+
+def _fill(
+    console: Console, peers: Sequence[Peer], instances: Callable[[], Iterable[Instance]], count: int
+) -> None:
+    with _bar(console) as bar:
+        for peer in peers:
+            task = bar.add_task(f"filling {peer.name}", total=count)
+            for stored in load(peer, instances()):
+                bar.advance(task, stored)
+
+
+def _measured(
+    console: Console,
+    peers: Sequence[Peer],
+    operations: Sequence[Operation],
+    options: Namespace,
+    where: str = "",
+) -> Iterator[Row]:
+    with _bar(console) as bar:
+        task = bar.add_task("measuring", total=len(operations))
+        for operation in operations:
+            bar.update(task, description=operation.name)
+            yield Row(
+                f"{operation.name}{where}",
+                operation,
+                compared(operation, peers, options.rounds, options.seconds),
+            )
+            bar.advance(task)
+
+
+def _bar(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    )
+
+
+def _options() -> Namespace:
+    parser = ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument(
+        "--short", action="store_true", help="little data: shows only that the benchmark works"
+    )
+    parser.add_argument("--grown", action="store_true", help="also with 5,000 and with 50,000 instances")
+    parser.add_argument("--rounds", type=int, default=4, help="blocks of each operation and archive")
+    parser.add_argument("--seconds", type=float, default=BLOCK_SECONDS, help="how long a block lasts")
+    parser.add_argument("--workers", type=int, default=2, help="processes of Reading Room")
+    parser.add_argument("--database", default="", help="a PostgreSQL for Reading Room, instead of SQLite")
+    parser.add_argument(
+        "--orthanc",
+        action=BooleanOptionalAction,
+        default=installed(),
+        help="compare with this system's Orthanc",
+    )
+    parser.add_argument(
+        "--tree", type=Path, help="the root of another Debian, with an Orthanc to compare with too"
+    )
+    parser.add_argument("--markdown", type=Path, help="write the table to this file")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
