@@ -3,11 +3,12 @@
 from abc import ABC, abstractmethod
 from typing import TypeVar
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter
 from sqlalchemy import URL, select
 
 from app.database import engines
 from app.database.facts import Work, commit, facts, patiently
+from app.threads import in_thread
 
 T = TypeVar("T")
 PING = select(1)
@@ -70,7 +71,8 @@ class _Sqlite(Database):
                 return work(connection)
 
         with facts():
-            return await to_thread.run_sync(run, limiter=self._scans)
+            async with self._scans:
+                return await in_thread(run)
 
     async def write(self, work: Work[T]) -> T:
         def run() -> T:
@@ -78,7 +80,8 @@ class _Sqlite(Database):
                 return work(connection)
 
         with facts():
-            return await patiently(lambda: to_thread.run_sync(run, limiter=self._writes))
+            async with self._writes:
+                return await patiently(lambda: in_thread(run))
 
     async def close(self) -> None:
         self._held.close()

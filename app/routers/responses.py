@@ -4,13 +4,13 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
 import orjson
-from anyio import to_thread
 from fastapi import Request, Response
 from starlette.types import Receive, Scope, Send
 
 from app.dicom.description import Json
 from app.services.forms import DICOM_JSON
 from app.services.plan import Part, Plan
+from app.threads import in_thread
 from app.wire import coding, conditional, multipart_out
 from app.wire.accept import Offer
 from app.wire.enclosure import Enclosure, array, parts
@@ -127,7 +127,7 @@ async def data_sets(
         data = b"".join(enclosure.join(first))
         chosen = coding.choose(accept, len(data))
         short = len(data) <= SHORT or chosen == coding.IDENTITY
-        body = coding.encode(chosen, data) if short else await to_thread.run_sync(coding.encode, chosen, data)
+        body = coding.encode(chosen, data) if short else await in_thread(coding.encode, chosen, data)
         return Response(body, 200, _head(enclosure, etag, chosen))
     chosen = coding.choose(accept, coding.WORTHWHILE)
     return DocumentStream(_chained([first, second], documents), enclosure, etag, chosen)
@@ -169,7 +169,7 @@ class DocumentStream(Response):
             before = self._enclosure.opening
             async for batch in self._batches:
                 text = before + self._enclosure.between.join(batch)
-                piece = await to_thread.run_sync(self._encoder.feed, text)
+                piece = await in_thread(self._encoder.feed, text)
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
                 before = self._enclosure.between
             last = self._encoder.feed(self._enclosure.closing) + self._encoder.close()

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import orjson
-from anyio import to_thread
 
 from app.dicom.resource import Resource
 from app.dicom.xml_model import to_xml
@@ -14,6 +13,7 @@ from app.index.locate import Located
 from app.services.forms import DATA_SET_OFFERS
 from app.services.retrieve import entity_tag, located
 from app.services.root import Ask, Root
+from app.threads import in_thread
 from app.wire import coding
 from app.wire.accept import Offer
 from app.wire.conditional import coded
@@ -50,7 +50,7 @@ async def documents(root: Root, found: Metadata) -> AsyncIterator[list[bytes]]:
         read = partial(locate.descriptions, rows=[row.row for row in batch])
         stored = await root.archive.database.scan(read)
         objects = [_addressed(root, row, stored[row.row]) for row in batch]
-        yield objects if found.offer.name == "json" else await to_thread.run_sync(_as_xml, objects)
+        yield objects if found.offer.name == "json" else await in_thread(_as_xml, objects)
 
 
 def _as_xml(objects: list[bytes]) -> list[bytes]:

@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from functools import partial
 from hashlib import sha256
 
-from anyio import to_thread
-
 from app.archive import Archive
 from app.dicom import bulkdata as bulk
 from app.dicom import part10, transfer_syntaxes
@@ -25,6 +23,7 @@ from app.services.convert import Conversion, FramesOf, Read
 from app.services.plan import Content, Part, Plan, Ready, Stored, StoredFrame
 from app.services.root import Ask, Root
 from app.storage.open import as_path
+from app.threads import in_thread
 from app.wire.accept import Offer
 from app.wire.conditional import etag
 
@@ -197,7 +196,5 @@ def _sliced(data: part10.Data) -> Read:
 
 async def inflated(archive: Archive, row: Located) -> part10.Data:
     """The data that the offsets of a deflated instance point into."""
-    async with as_path(archive.store, row.object_key) as path:
-        return await to_thread.run_sync(
-            lambda: part10.read(path.read_bytes()).data, limiter=archive.examining
-        )
+    async with as_path(archive.store, row.object_key) as path, archive.examining:
+        return await in_thread(lambda: part10.read(path.read_bytes()).data)

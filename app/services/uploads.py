@@ -12,7 +12,6 @@ from typing import Any
 
 import aiofiles
 import orjson
-from anyio import to_thread
 
 from app.dicom import build, part10, validation
 from app.dicom.build import BulkPart
@@ -21,6 +20,7 @@ from app.dicom.store_response import Failed
 from app.errors import InvalidInstance, InvalidRequest
 from app.services.forms import DICOM_JSON
 from app.storage.spool import Spool, Spools
+from app.threads import in_thread
 from app.wire import media_types
 from app.wire.multipart import Data, PartBegin, PartEnd, Reader
 
@@ -141,7 +141,7 @@ async def _built(spools: Spools, dataset: Json, bulkdata: dict[str, list[BulkPar
     with TemporaryDirectory(dir=spools.folder, prefix="build-") as folder:
         path = Path(folder, "instance")
         try:
-            await to_thread.run_sync(build.instance, dataset, lambda uri: bulkdata.get(uri, []), path)
+            await in_thread(build.instance, dataset, lambda uri: bulkdata.get(uri, []), path)
         except InvalidInstance as reason:
             sop = _value(dataset, "00080016"), _value(dataset, "00080018")
             return Failed(validation.CANNOT_UNDERSTAND, reason.detail, *sop)

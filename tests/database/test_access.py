@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -109,3 +110,22 @@ async def test_each_test_has_a_clean_database(database, turn):
 
 def test_each_database_is_its_own(sqlite_url, tmp_path):
     assert Path(sqlite_url.removeprefix("sqlite:///")).parent == tmp_path
+
+
+async def test_scans_whose_clients_left_take_no_turn_from_others(sqlite_url, monkeypatch):
+    """A scan goes on in its thread when nobody waits for it any more, and keeps its turn until it ends."""
+    database = await Database.open(sqlite_url)
+    monkeypatch.setattr(database._readers.pool, "_timeout", 0.1)
+
+    def slow(connection):
+        connection.scalar(TITLE)
+        time.sleep(0.4)
+
+    left = []
+    for _ in range(6):
+        left.append(asyncio.create_task(database.scan(slow)))
+        await asyncio.sleep(0.02)
+        left[-1].cancel()
+    assert await database.scan(lambda connection: connection.scalar(TITLE)) == "Inbox"
+    await asyncio.gather(*left, return_exceptions=True)
+    await database.close()
