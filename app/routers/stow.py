@@ -84,6 +84,8 @@ async def store_instances_of_study(request: Request, root: ARoot, study: str) ->
 
 async def _store(request: Request, root: Root, study: str | None) -> Response:
     offer = get_ask(request).choose(OFFERS)
+    # What cannot be answered is not stored either: refused now, the client may send it again.
+    coding.choose(request.headers.get("accept-encoding"), coding.WORTHWHILE)
     outcomes = await store(root, study, _arrivals(request, root))
     study_url = f"{root.url}/studies/{study}" if study else None
     answer = store_response.render(study_url, root.url, outcomes)
