@@ -9,10 +9,11 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from app import errors
+from app.routers.responses import CACHING
 
 #: Each fact's status code and the headers it always carries. Subclasses inherit their parent's.
 STATUS: dict[type[errors.Fact], tuple[int, dict[str, str]]] = {
-    errors.NotModified: (304, {"Cache-Control": "private, no-cache"}),
+    errors.NotModified: (304, CACHING),
     errors.InvalidRequest: (400, {}),
     errors.InvalidInstance: (400, {}),
     errors.NotSignedIn: (401, {"WWW-Authenticate": 'Bearer realm="Reading Room"'}),

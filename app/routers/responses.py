@@ -1,6 +1,6 @@
 """Sending what was decided: a plan's bytes, or data sets. Nothing here can still be refused."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 import orjson
@@ -40,7 +40,11 @@ class PlanResponse(Response):
         self._boundary = plan.etag.strip('"')
         head = {**CACHING, "ETag": plan.etag, "Content-Security-Policy": DATA_POLICY}
         self._start, self._stop = 0, 0
-        self.status_code, more = self._multipart_head() if plan.offer.multipart else self._single_head()
+        try:
+            self.status_code, more = self._multipart_head() if plan.offer.multipart else self._single_head()
+        except BaseException:
+            plan.close()
+            raise
         self.init_headers({**head, **more})
 
     def _multipart_head(self) -> tuple[int, dict[str, str]]:
@@ -54,8 +58,11 @@ class PlanResponse(Response):
     def _single_head(self) -> tuple[int, dict[str, str]]:
         (part,) = self._plan.parts
         size, headers = part.content.size, self._request.headers
-        fresh = conditional.if_range(headers.get("if-range"), self._plan.etag)
-        asked = conditional.byte_range(headers.get("range"), size) if fresh else None
+        # Of other methods a Range means nothing (RFC 9110 section 14.2).
+        ranged = self._request.method == "GET" and conditional.if_range(
+            headers.get("if-range"), self._plan.etag
+        )
+        asked = conditional.byte_range(headers.get("range"), size) if ranged else None
         self._start, self._stop = asked or (0, size)
         head = {
             "Content-Type": part.content_type,
@@ -117,7 +124,7 @@ def dicom_json(request: Request, body: Json, status: int) -> Response:
 
 
 async def data_sets(
-    request: Request, offer: Offer, documents: AsyncIterator[list[bytes]], etag: str = ""
+    request: Request, offer: Offer, documents: AsyncGenerator[list[bytes]], etag: str = ""
 ) -> Response:
     """Ready documents in one body: at once when they are one batch, else as they come."""
     first = await anext(documents)
@@ -133,7 +140,7 @@ async def data_sets(
     return DocumentStream(_chained([first, second], documents), enclosure, etag, chosen)
 
 
-async def one_batch(documents: list[bytes]) -> AsyncIterator[list[bytes]]:
+async def one_batch(documents: list[bytes]) -> AsyncGenerator[list[bytes]]:
     """Documents that are there already, for `data_sets`."""
     yield documents
 
@@ -153,7 +160,7 @@ class DocumentStream(Response):
     """More documents than should be in memory at once; the length of the body is not known beforehand."""
 
     def __init__(
-        self, batches: AsyncIterator[list[bytes]], enclosure: Enclosure, etag: str, chosen: str
+        self, batches: AsyncGenerator[list[bytes]], enclosure: Enclosure, etag: str, chosen: str
     ) -> None:
         self.background = None
         self.status_code = 200
@@ -164,24 +171,35 @@ class DocumentStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request."""
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        if scope["method"] != "HEAD":
-            before = self._enclosure.opening
-            async for batch in self._batches:
-                text = before + self._enclosure.between.join(batch)
-                piece = await in_thread(self._encoder.feed, text)
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-                before = self._enclosure.between
-            last = self._encoder.feed(self._enclosure.closing) + self._encoder.close()
-            await send({"type": "http.response.body", "body": last, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        async with aclosing(self._batches):
+            await send(
+                {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+            )
+            if scope["method"] != "HEAD":
+                await self._send_batches(Request(scope, receive), send)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _send_batches(self, request: Request, send: Send) -> None:
+        before = self._enclosure.opening
+        async for batch in self._batches:
+            text = before + self._enclosure.between.join(batch)
+            piece = await in_thread(self._encoder.feed, text)
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            before = self._enclosure.between
+            if await request.is_disconnected():
+                return
+        last = self._encoder.feed(self._enclosure.closing) + self._encoder.close()
+        await send({"type": "http.response.body", "body": last, "more_body": True})
 
 
-async def _chained(first: list[list[bytes]], rest: AsyncIterator[list[bytes]]) -> AsyncIterator[list[bytes]]:
-    for batch in first:
-        yield batch
-    async for batch in rest:
-        yield batch
+async def _chained(
+    first: list[list[bytes]], rest: AsyncGenerator[list[bytes]]
+) -> AsyncGenerator[list[bytes]]:
+    async with aclosing(rest):
+        for batch in first:
+            yield batch
+        async for batch in rest:
+            yield batch
 
 
 def _named(chosen: str) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """WADO-RS metadata (PS3.18 section 10.4.1.1.2): the stored data set of every instance at an address."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -43,7 +43,7 @@ async def metadata(root: Root, resource: Resource, ask: Ask) -> Metadata:
     return Metadata(offer, tag, rows)
 
 
-async def documents(root: Root, found: Metadata) -> AsyncIterator[list[bytes]]:
+async def documents(root: Root, found: Metadata) -> AsyncGenerator[list[bytes]]:
     """One document for each instance in the form agreed on, in batches, each BulkDataURI absolute."""
     for start in range(0, len(found.rows), BATCH):
         batch = found.rows[start : start + BATCH]
