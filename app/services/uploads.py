@@ -6,6 +6,7 @@ cannot be made into an instance comes as the Failed it will be answered with.
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,7 +18,7 @@ from app.dicom import build, part10, validation
 from app.dicom.build import BulkPart
 from app.dicom.description import Json
 from app.dicom.store_response import Failed
-from app.errors import InvalidInstance, InvalidRequest
+from app.errors import InvalidInstance, InvalidRequest, TooLarge
 from app.services.forms import DICOM_JSON
 from app.storage.spool import Spool, Spools
 from app.threads import in_thread
@@ -28,8 +29,13 @@ Body = AsyncIterator[bytes]
 Arrival = Spool | Failed
 Headers = dict[str, str]
 
-#: The metadata of a request, which is read whole.
+#: The metadata of a request, which is read whole, and how many data sets it may describe.
 LARGEST_METADATA = 64 << 20
+MOST_DATA_SETS = 10_000
+#: Braces and brackets in it: 64 MiB of the shortest objects would take gigabytes once they are read.
+MOST_CONTAINERS = 1 << 22
+#: A few compressed bytes may become millions of empty parts.
+MOST_PARTS = 50_000
 _PIECE = 4 << 20
 
 
@@ -60,12 +66,15 @@ async def described(spools: Spools, boundary: str | None, body: Body) -> AsyncGe
     """
     async with AsyncExitStack() as stack:
         metadata: list[Json] = []
+        left = LARGEST_METADATA
         bulkdata: dict[str, list[BulkPart]] = {}
         async with aclosing(_parts(spools, boundary, body)) as parts:
             async for headers, spool in parts:
                 await stack.enter_async_context(spool)
                 if _type(headers).type in (DICOM_JSON, "application/json"):
-                    metadata += _datasets(bytes(spool.view()))
+                    left -= len(spool.view())
+                    metadata += await in_thread(_datasets, spool, left)
+                    _check_number(metadata)
                 else:
                     location = headers.get("content-location", "")
                     bulkdata.setdefault(location, []).append(await _bulk_part(headers, spool))
@@ -77,12 +86,15 @@ async def described(spools: Spools, boundary: str | None, body: Body) -> AsyncGe
 
 async def _parts(spools: Spools, boundary: str | None, body: Body) -> AsyncGenerator[tuple[Headers, Spool]]:
     reader = Reader(boundary)
+    numbers = count(1)
     headers: Headers = {}
     spool: Spool | None = None
     try:
         async for chunk in body:
             for event in reader.feed(chunk):
                 if isinstance(event, PartBegin):
+                    if next(numbers) > MOST_PARTS:
+                        raise TooLarge(f"One request may have {MOST_PARTS:,} parts: send several.")
                     headers, spool = event.headers, spools.open()
                 elif isinstance(event, Data) and spool:
                     await spool.write(event.chunk)
@@ -119,9 +131,18 @@ def _type(headers: Headers) -> media_types.MediaType:
     return media_types.parse(headers.get("content-type", "application/octet-stream"))
 
 
-def _datasets(text: bytes) -> list[Json]:
-    if len(text) > LARGEST_METADATA:
-        raise InvalidRequest(f"Metadata may have {LARGEST_METADATA} bytes in one part.")
+def _check_number(metadata: list[Json]) -> None:
+    if len(metadata) > MOST_DATA_SETS:
+        raise TooLarge(f"One request may describe {MOST_DATA_SETS:,} instances: send several.")
+
+
+def _datasets(spool: Spool, left: int) -> list[Json]:
+    """The data sets of one part. `left` of the request's bytes of metadata there are after it."""
+    if left < 0:
+        raise TooLarge(f"The metadata of one request may have {LARGEST_METADATA:,} bytes: send several.")
+    text = bytes(spool.view())
+    if text.count(b"{") + text.count(b"[") > MOST_CONTAINERS:
+        raise TooLarge("The metadata has too many elements for one request: send several.")
     try:
         datasets: Any = orjson.loads(text)
     except orjson.JSONDecodeError:
