@@ -48,11 +48,15 @@ class PlanResponse(Response):
         self.init_headers({**head, **more})
 
     def _multipart_head(self) -> tuple[int, dict[str, str]]:
-        parts = [_outer(part) for part in self._plan.parts]
+        sizes = [part.content.size for part in self._plan.parts]
+        self._heads = [
+            multipart_out.part_header(self._boundary, _outer(part, size), first=place == 0)
+            for place, (part, size) in enumerate(zip(self._plan.parts, sizes, strict=True))
+        ]
         media_type = self._plan.offer.media_type
         return 200, {
             "Content-Type": multipart_out.content_type(media_type, self._boundary),
-            "Content-Length": str(multipart_out.content_length(self._boundary, parts)),
+            "Content-Length": str(multipart_out.content_length(self._boundary, self._heads, sizes)),
         }
 
     def _single_head(self) -> tuple[int, dict[str, str]]:
@@ -92,8 +96,8 @@ class PlanResponse(Response):
         return self._plan.parts[0].content.stream(self._start, self._stop)
 
     async def _multipart(self) -> AsyncGenerator[bytes]:
-        for place, part in enumerate(self._plan.parts):
-            yield multipart_out.part_header(self._boundary, _outer(part), first=place == 0)
+        for header, part in zip(self._heads, self._plan.parts, strict=True):
+            yield header
             async for piece in part.content.stream(0, part.content.size):
                 yield piece
         yield multipart_out.closing(self._boundary)
@@ -111,8 +115,8 @@ class PlanResponse(Response):
                         return
 
 
-def _outer(part: Part) -> multipart_out.Part:
-    return multipart_out.Part(part.content_type, part.content.size, (("Content-Location", part.location),))
+def _outer(part: Part, size: int) -> multipart_out.Part:
+    return multipart_out.Part(part.content_type, size, (("Content-Location", part.location),))
 
 
 def dicom_json(request: Request, body: Json, status: int) -> Response:
