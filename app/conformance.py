@@ -8,6 +8,7 @@ from app.dicom.transfer_syntaxes import TRANSFER_SYNTAXES, TransferSyntax
 from app.dicom.validation import FAILURE_REASONS, WARNING_REASONS
 from app.errors import Fact
 from app.index import tag_values, verify
+from app.query import bounds
 from app.query.answer import MOST_REMAINING
 from app.query.ast import Level
 from app.query.qido import DEFAULT_LIMIT, MAXIMUM_LIMIT
@@ -47,6 +48,8 @@ Every other attribute that the stored instances hold is a key as well, at each l
 - text takes wildcards and matches by case, person names as above; UIDs take lists; dates, times and moments
   (DT, in UTC where they name an offset) take ranges; numbers, compared as doubles, are `120`, `1,2` or ranges
   `100-140` and `100-`; what may have several values takes lists with backslashes between;
+- one search takes at most {bounds.MOST_TAGGED} of these keys, and any key at most {bounds.MOST_PARTS}
+  patterns, ranges or words;
 - a private key is matched by the VR that each instance gives it;
 - what the index cannot tell (more than {tag_values.MOST} different values in one series, values longer than
   {tag_values.INDEXED} characters, single instances) is looked up in the metadata of at most

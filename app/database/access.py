@@ -3,15 +3,16 @@
 from abc import ABC, abstractmethod
 from typing import TypeVar
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter
 from sqlalchemy import URL, select
 
 from app.database import engines
 from app.database.facts import Work, commit, facts, patiently
+from app.database.scans import SCANS_AT_ONCE, SECONDS_TO_SCAN, PostgresScanner, on_sqlite
+from app.threads import in_thread
 
 T = TypeVar("T")
 PING = select(1)
-SCANS_AT_ONCE = 4
 
 
 class Database(ABC):
@@ -29,7 +30,10 @@ class Database(ABC):
 
     @abstractmethod
     async def scan(self, work: Work[T]) -> T:
-        """Run a read that may take its time, away from the event loop."""
+        """Run a read that may take its time, away from the event loop.
+
+        Raises InvalidQuery where it takes too long on SQLite.
+        """
 
     @abstractmethod
     async def write(self, work: Work[T]) -> T:
@@ -65,12 +69,9 @@ class _Sqlite(Database):
             return work(self._held)
 
     async def scan(self, work: Work[T]) -> T:
-        def run() -> T:
-            with self._readers.connect() as connection:
-                return work(connection)
-
         with facts():
-            return await to_thread.run_sync(run, limiter=self._scans)
+            async with self._scans:
+                return await in_thread(on_sqlite, self._readers, work, SECONDS_TO_SCAN)
 
     async def write(self, work: Work[T]) -> T:
         def run() -> T:
@@ -78,7 +79,8 @@ class _Sqlite(Database):
                 return work(connection)
 
         with facts():
-            return await patiently(lambda: to_thread.run_sync(run, limiter=self._writes))
+            async with self._writes:
+                return await patiently(lambda: in_thread(run))
 
     async def close(self) -> None:
         self._held.close()
@@ -92,6 +94,8 @@ class _Postgres(Database):
     def __init__(self, url: URL) -> None:
         self._engine = engines.postgres(url)
         self._readers = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._scans = CapacityLimiter(SCANS_AT_ONCE)
+        self._scanners = [PostgresScanner(url) for _ in range(SCANS_AT_ONCE)]
 
     async def lookup(self, work: Work[T]) -> T:
         async def attempt() -> T:
@@ -102,7 +106,16 @@ class _Postgres(Database):
             return await patiently(attempt)
 
     async def scan(self, work: Work[T]) -> T:
-        return await self.lookup(work)
+        async def attempt() -> T:
+            scanner = self._scanners.pop()
+            try:
+                return await in_thread(scanner.run, work)
+            finally:
+                self._scanners.append(scanner)
+
+        with facts():
+            async with self._scans:
+                return await patiently(attempt)
 
     async def write(self, work: Work[T]) -> T:
         async def attempt() -> T:
@@ -116,3 +129,5 @@ class _Postgres(Database):
 
     async def close(self) -> None:
         await self._engine.dispose()
+        for scanner in self._scanners:
+            await in_thread(scanner.close)

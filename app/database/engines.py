@@ -59,12 +59,12 @@ def sqlite_readers(url: URL, connections: int) -> Engine:
     return engine
 
 
-def postgres(url: URL, seconds_to_answer: float = SECONDS_TO_ANSWER) -> AsyncEngine:
+def postgres(url: URL, seconds_to_answer: float = SECONDS_TO_ANSWER, connections: int = 20) -> AsyncEngine:
     """A pool whose connections wait a bounded time. Its queries are short: JIT would only delay them."""
     return create_async_engine(
         url,
-        pool_size=10,
-        max_overflow=10,
+        pool_size=(connections + 1) // 2,
+        max_overflow=connections // 2,
         query_cache_size=STATEMENTS,
         pool_timeout=SECONDS_TO_CONNECT,
         hide_parameters=True,

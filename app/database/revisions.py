@@ -8,13 +8,13 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from anyio import to_thread
 from filelock import FileLock
 from sqlalchemy import URL, Connection, Engine, func, select
 
 from app.database import engines
 from app.database.facts import Work, facts
 from app.errors import Misconfigured
+from app.threads import in_thread
 
 SECONDS_TO_MIGRATE = 3600
 APP = Path(__file__).parent.parent
@@ -32,7 +32,7 @@ async def migrate(url: str) -> None:
     parsed = engines.parse(url)
     with facts():
         if parsed.get_backend_name() == "sqlite":
-            await to_thread.run_sync(_migrate_sqlite, parsed)
+            await in_thread(_migrate_sqlite, parsed)
         else:
             await _on_postgres(parsed, _migrate_postgres)
 
@@ -42,7 +42,7 @@ async def check_revision(url: str) -> None:
     parsed = engines.parse(url)
     with facts():
         if parsed.get_backend_name() == "sqlite":
-            await to_thread.run_sync(_check_sqlite, parsed)
+            await in_thread(_check_sqlite, parsed)
         else:
             await _on_postgres(parsed, _check)
 

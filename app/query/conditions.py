@@ -22,6 +22,8 @@ from app.query.searchable import LONGEST, MODALITIES_IN_STUDY, MOMENTS
 _UID = re.compile(r"[0-9.]{1,64}")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,12}")
 _SEPARATORS = re.compile(r"[,\\]")
+#: A component group of a name has so many at most (PS3.5 section 6.2).
+_COMPONENTS = 5
 #: A day or minute without its smaller parts lasts to their end; 60 is a leap second.
 _LAST_MOMENT = "235960.999999"
 
@@ -180,7 +182,7 @@ def _patterns(group: str) -> tuple[str, ...]:
     `doe^*` asks for any given name, so for none as well: a name without one is kept as `doe`.
     """
     patterns = [group]
-    while patterns[-1].endswith("^*"):
+    while patterns[-1].endswith("^*") and len(patterns) < _COMPONENTS:
         patterns.append(patterns[-1][:-2].rstrip("^"))
     found = [pattern for pattern in patterns if pattern]
     return tuple(found) if all(pattern.strip("*") for pattern in found) else ()

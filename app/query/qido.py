@@ -11,6 +11,7 @@ from app.dicom.resource import Resource
 from app.errors import InvalidQuery
 from app.query.answer import Page, render, total, warnings
 from app.query.ast import Condition, Fields, Level, Query, Tagged, Universal
+from app.query.bounds import bounded
 from app.query.conditions import combine, condition
 from app.query.parameters import read
 from app.query.returned import is_made, outermost, returnable
@@ -55,7 +56,7 @@ def parse(level: Level, resource: Resource, parameters: Sequence[tuple[str, str]
     return Query(
         level,
         resource,
-        _conditions(level, keys, fuzzy=_flag(options, "fuzzymatching")),
+        bounded(_conditions(level, keys, fuzzy=_flag(options, "fuzzymatching"))),
         fields,
         limit=min(_uint(options, "limit", DEFAULT_LIMIT), MAXIMUM_LIMIT),
         offset=min(_uint(options, "offset", 0), _MAXIMUM_OFFSET),

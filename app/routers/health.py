@@ -11,6 +11,7 @@ from app.logs import told
 from app.routers import metrics
 from app.routers.dependencies import AnArchive
 from app.routers.problems import problem
+from app.threads import in_thread
 
 log = structlog.get_logger("readingroom")
 router = APIRouter(tags=["health"])
@@ -41,7 +42,7 @@ async def readyz(archive: AnArchive) -> Response:
 @router.get("/metrics", summary="Metrics for Prometheus", response_class=Response)
 async def prometheus() -> Response:
     """Counts and times by route, method and status class, of all workers together."""
-    text = await asyncio.to_thread(metrics.text)
+    text = await in_thread(metrics.text)
     return Response(text, headers={"Cache-Control": "no-store"}, media_type=metrics.CONTENT_TYPE)
 
 

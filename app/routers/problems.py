@@ -10,13 +10,14 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from app import errors
+from app.routers.responses import CACHING
 
 #: What a route may answer (RFC 9110 section 9.1), as Allow lists them.
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 #: Each fact's status code and the headers it always carries. Subclasses inherit their parent's.
 STATUS: dict[type[errors.Fact], tuple[int, dict[str, str]]] = {
-    errors.NotModified: (304, {"Cache-Control": "private, no-cache"}),
+    errors.NotModified: (304, CACHING),
     errors.InvalidRequest: (400, {}),
     errors.InvalidInstance: (400, {}),
     errors.NotSignedIn: (401, {"WWW-Authenticate": 'Bearer realm="Reading Room"'}),

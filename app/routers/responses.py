@@ -1,16 +1,16 @@
 """Sending what was decided: a plan's bytes, or data sets. Nothing here can still be refused."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 import orjson
-from anyio import to_thread
 from fastapi import Request, Response
 from starlette.types import Receive, Scope, Send
 
 from app.dicom.description import Json
 from app.services.forms import DICOM_JSON, ZIP
 from app.services.plan import Part, Plan
+from app.threads import in_thread
 from app.wire import coding, conditional, multipart_out, zip_out
 from app.wire.accept import Offer
 from app.wire.enclosure import Enclosure, array, parts
@@ -40,25 +40,36 @@ class PlanResponse(Response):
         self._boundary = plan.etag.strip('"')
         head = {**CACHING, "ETag": plan.etag, "Content-Security-Policy": DATA_POLICY}
         self._start, self._stop = 0, 0
-        self.status_code, more = self._head()
+        try:
+            self.status_code, more = self._head()
+        except BaseException:
+            plan.close()
+            raise
         self.init_headers({**head, **more})
 
     def _head(self) -> tuple[int, dict[str, str]]:
         return self._multipart_head() if self._plan.offer.multipart else self._single_head()
 
     def _multipart_head(self) -> tuple[int, dict[str, str]]:
-        parts = [_outer(part) for part in self._plan.parts]
+        sizes = [part.content.size for part in self._plan.parts]
+        self._heads = [
+            multipart_out.part_header(self._boundary, _outer(part, size), first=place == 0)
+            for place, (part, size) in enumerate(zip(self._plan.parts, sizes, strict=True))
+        ]
         media_type = self._plan.offer.media_type
         return 200, {
             "Content-Type": multipart_out.content_type(media_type, self._boundary),
-            "Content-Length": str(multipart_out.content_length(self._boundary, parts)),
+            "Content-Length": str(multipart_out.content_length(self._boundary, self._heads, sizes)),
         }
 
     def _single_head(self) -> tuple[int, dict[str, str]]:
         (part,) = self._plan.parts
         size, headers = part.content.size, self._request.headers
-        fresh = conditional.if_range(headers.get("if-range"), self._plan.etag)
-        asked = conditional.byte_range(headers.get("range"), size) if fresh else None
+        # Of other methods a Range means nothing (RFC 9110 section 14.2).
+        ranged = self._request.method == "GET" and conditional.if_range(
+            headers.get("if-range"), self._plan.etag
+        )
+        asked = conditional.byte_range(headers.get("range"), size) if ranged else None
         self._start, self._stop = asked or (0, size)
         head = {
             "Content-Type": part.content_type,
@@ -88,8 +99,8 @@ class PlanResponse(Response):
         return self._plan.parts[0].content.stream(self._start, self._stop)
 
     async def _multipart(self) -> AsyncGenerator[bytes]:
-        for place, part in enumerate(self._plan.parts):
-            yield multipart_out.part_header(self._boundary, _outer(part), first=place == 0)
+        for header, part in zip(self._heads, self._plan.parts, strict=True):
+            yield header
             async for piece in part.content.stream(0, part.content.size):
                 yield piece
         yield multipart_out.closing(self._boundary)
@@ -133,8 +144,8 @@ class ZipResponse(PlanResponse):
         yield zip_out.closing(self._entries)
 
 
-def _outer(part: Part) -> multipart_out.Part:
-    return multipart_out.Part(part.content_type, part.content.size, (("Content-Location", part.location),))
+def _outer(part: Part, size: int) -> multipart_out.Part:
+    return multipart_out.Part(part.content_type, size, (("Content-Location", part.location),))
 
 
 def dicom_json(request: Request, body: Json, status: int) -> Response:
@@ -146,7 +157,7 @@ def dicom_json(request: Request, body: Json, status: int) -> Response:
 
 
 async def data_sets(
-    request: Request, offer: Offer, documents: AsyncIterator[list[bytes]], etag: str = ""
+    request: Request, offer: Offer, documents: AsyncGenerator[list[bytes]], etag: str = ""
 ) -> Response:
     """Ready documents in one body: at once when they are one batch, else as they come."""
     first = await anext(documents)
@@ -156,13 +167,13 @@ async def data_sets(
         data = b"".join(enclosure.join(first))
         chosen = coding.choose(accept, len(data))
         short = len(data) <= SHORT or chosen == coding.IDENTITY
-        body = coding.encode(chosen, data) if short else await to_thread.run_sync(coding.encode, chosen, data)
+        body = coding.encode(chosen, data) if short else await in_thread(coding.encode, chosen, data)
         return Response(body, 200, _head(enclosure, etag, chosen))
     chosen = coding.choose(accept, coding.WORTHWHILE)
     return DocumentStream(_chained([first, second], documents), enclosure, etag, chosen)
 
 
-async def one_batch(documents: list[bytes]) -> AsyncIterator[list[bytes]]:
+async def one_batch(documents: list[bytes]) -> AsyncGenerator[list[bytes]]:
     """Documents that are there already, for `data_sets`."""
     yield documents
 
@@ -182,7 +193,7 @@ class DocumentStream(Response):
     """More documents than should be in memory at once; the length of the body is not known beforehand."""
 
     def __init__(
-        self, batches: AsyncIterator[list[bytes]], enclosure: Enclosure, etag: str, chosen: str
+        self, batches: AsyncGenerator[list[bytes]], enclosure: Enclosure, etag: str, chosen: str
     ) -> None:
         self.background = None
         self.status_code = 200
@@ -193,24 +204,35 @@ class DocumentStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request."""
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        if scope["method"] != "HEAD":
-            before = self._enclosure.opening
-            async for batch in self._batches:
-                text = before + self._enclosure.between.join(batch)
-                piece = await to_thread.run_sync(self._encoder.feed, text)
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-                before = self._enclosure.between
-            last = self._encoder.feed(self._enclosure.closing) + self._encoder.close()
-            await send({"type": "http.response.body", "body": last, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        async with aclosing(self._batches):
+            await send(
+                {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+            )
+            if scope["method"] != "HEAD":
+                await self._send_batches(Request(scope, receive), send)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _send_batches(self, request: Request, send: Send) -> None:
+        before = self._enclosure.opening
+        async for batch in self._batches:
+            text = before + self._enclosure.between.join(batch)
+            piece = await in_thread(self._encoder.feed, text)
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            before = self._enclosure.between
+            if await request.is_disconnected():
+                return
+        last = self._encoder.feed(self._enclosure.closing) + self._encoder.close()
+        await send({"type": "http.response.body", "body": last, "more_body": True})
 
 
-async def _chained(first: list[list[bytes]], rest: AsyncIterator[list[bytes]]) -> AsyncIterator[list[bytes]]:
-    for batch in first:
-        yield batch
-    async for batch in rest:
-        yield batch
+async def _chained(
+    first: list[list[bytes]], rest: AsyncGenerator[list[bytes]]
+) -> AsyncGenerator[list[bytes]]:
+    async with aclosing(rest):
+        for batch in first:
+            yield batch
+        async for batch in rest:
+            yield batch
 
 
 def _named(chosen: str) -> dict[str, str]:

@@ -1,9 +1,11 @@
 """STOW-RS: storing instances (PS3.18 section 10.5), below every DICOMweb root that takes any."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from starlette.requests import ClientDisconnect
 
 from app.dicom import store_response
 from app.dicom.store_response import Failed, Outcome
@@ -85,6 +87,8 @@ async def store_instances_of_study(request: Request, root: ARoot, study: str) ->
 
 async def _store(request: Request, root: Root, study: str | None) -> Response:
     offer = get_ask(request).choose(OFFERS)
+    # What cannot be answered is not stored either: refused now, the client may send it again.
+    coding.choose(request.headers.get("accept-encoding"), coding.WORTHWHILE)
     outcomes = await store(root, study, _arrivals(request, root))
     study_url = f"{root.url}/studies/{study}" if study else None
     answer = store_response.render(study_url, root.url, outcomes)
@@ -112,8 +116,19 @@ def _arrivals(request: Request, root: Root) -> AsyncGenerator[uploads.Arrival]:
     if kind.type == "multipart/related" and kind.part.type in (DICOM, "*/*"):
         return uploads.several(spools, boundary, body)
     if kind.type == "multipart/related" and kind.part.type in (DICOM_JSON, DICOM_XML):
-        return uploads.described(spools, boundary, body)
+        return _waited_for(request, uploads.described(spools, boundary, body))
     raise UnsupportedMediaType(f"Send instances as {TAKEN}.")
+
+
+async def _waited_for(
+    request: Request, arriving: AsyncGenerator[uploads.Arrival]
+) -> AsyncGenerator[uploads.Arrival]:
+    """What arrives once the whole body has been read, for as long as the client is there."""
+    async with aclosing(arriving):
+        async for arrival in arriving:
+            yield arrival
+            if await request.is_disconnected():
+                raise ClientDisconnect
 
 
 def _body(request: Request, root: Root) -> AsyncIterator[bytes]:

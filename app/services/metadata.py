@@ -1,11 +1,10 @@
 """WADO-RS metadata (PS3.18 section 10.4.1.1.2): the stored data set of every instance at an address."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import orjson
-from anyio import to_thread
 
 from app.dicom.resource import Resource
 from app.dicom.xml_model import to_xml
@@ -14,6 +13,7 @@ from app.index.locate import Located
 from app.services.forms import DATA_SET_OFFERS
 from app.services.retrieve import entity_tag, located
 from app.services.root import Ask, Root
+from app.threads import in_thread
 from app.wire import coding
 from app.wire.accept import Offer
 from app.wire.conditional import coded
@@ -43,14 +43,14 @@ async def metadata(root: Root, resource: Resource, ask: Ask) -> Metadata:
     return Metadata(offer, tag, rows)
 
 
-async def documents(root: Root, found: Metadata) -> AsyncIterator[list[bytes]]:
+async def documents(root: Root, found: Metadata) -> AsyncGenerator[list[bytes]]:
     """One document for each instance in the form agreed on, in batches, each BulkDataURI absolute."""
     for start in range(0, len(found.rows), BATCH):
         batch = found.rows[start : start + BATCH]
         read = partial(locate.descriptions, rows=[row.row for row in batch])
         stored = await root.archive.database.scan(read)
         objects = [_addressed(root, row, stored[row.row]) for row in batch]
-        yield objects if found.offer.name == "json" else await to_thread.run_sync(_as_xml, objects)
+        yield objects if found.offer.name == "json" else await in_thread(_as_xml, objects)
 
 
 def _as_xml(objects: list[bytes]) -> list[bytes]:

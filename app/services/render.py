@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import orjson
-from anyio import to_thread
 
 from app.dicom import bulkdata, report, transfer_syntaxes
 from app.dicom.frames import FrameIndex
@@ -24,6 +23,7 @@ from app.services.pictures import DRAWN_AS, Pictures
 from app.services.plan import Content, Part, Plan, Ready, Stored
 from app.services.retrieve import ENCAPSULATED_DOCUMENT, entity_tag, inflated, located, one
 from app.services.root import Ask, Root
+from app.threads import in_thread
 from app.wire.accept import Offer
 
 _COLUMNS: tuple[Column, ...] = ("dicom_json", "bulkdata", "frame_index")
@@ -162,14 +162,14 @@ async def _representative(row: Located) -> int:
     count = row.frames.count if row.frames else 1
     if count == 1:
         return 1
-    json = await to_thread.run_sync(orjson.loads, row.json)
+    json = await in_thread(orjson.loads, row.json)
     named = (json.get(_REPRESENTATIVE_FRAME, {}).get("Value") or [0])[0]
     return named if isinstance(named, int) and 1 <= named <= count else count // 2 + 1
 
 
 async def _document(root: Root, subject: Subject, row: Located, ask: Ask) -> Plan:
     """A report, an encapsulated document or a film, as Accept asks."""
-    json = await to_thread.run_sync(orjson.loads, row.json)
+    json = await in_thread(orjson.loads, row.json)
     offers = _document_offers(row, report.is_report(json))
     if not offers:
         raise NotFound("This instance has nothing that can be shown: neither image, report nor document.")
@@ -178,7 +178,7 @@ async def _document(root: Root, subject: Subject, row: Located, ask: Ask) -> Pla
     ask.require_change(tag)
     if offer.name in (_HTML, _TEXT):
         write = report.html if offer.name == _HTML else report.text
-        written = await to_thread.run_sync(write, json)
+        written = await in_thread(write, json)
         offer = replace(offer, media_type=f"{offer.media_type}; charset=utf-8")
         content: Content = Ready(written.encode(errors="replace"))
     else:

@@ -9,14 +9,12 @@ from collections.abc import Sequence
 from functools import partial
 from hashlib import sha256
 
-from anyio import to_thread
-
 from app.archive import Archive
 from app.dicom import bulkdata as bulk
 from app.dicom import part10, transfer_syntaxes
 from app.dicom.frames import FrameIndex
 from app.dicom.resource import Resource
-from app.errors import NotFound
+from app.errors import InvalidRequest, NotFound
 from app.index import locate
 from app.index.locate import Located
 from app.index.locate import Part as Column
@@ -24,12 +22,18 @@ from app.services import forms
 from app.services.convert import Conversion, FramesOf, Read
 from app.services.plan import Content, Part, Plan, Ready, Stored, StoredFrame, Zipped
 from app.services.root import Ask, Root
+from app.storage.object_store import ObjectStore
 from app.storage.open import as_path
+from app.threads import in_thread
 from app.wire.accept import Offer
 from app.wire.conditional import etag
 
 PIXEL_DATA = "7FE00010"
 ENCAPSULATED_DOCUMENT = "00420011"
+#: Frames of one answer, each a part of it; a header and its fragments take about a kilobyte.
+MOST_FRAMES = 50_000
+#: More than so many are put together in a thread.
+_MANY = 1000
 
 
 async def instances(root: Root, resource: Resource, ask: Ask) -> Plan:
@@ -120,6 +124,11 @@ def _instance_part(root: Root, row: Located, uid: str, converted: Content | None
 
 
 async def _frames(root: Root, row: Located, index: FrameIndex, numbers: Sequence[int], ask: Ask) -> Plan:
+    if len(numbers) > MOST_FRAMES:
+        raise InvalidRequest(
+            f"One answer has at most {MOST_FRAMES:,} frames, and these are {len(numbers):,}: "
+            "ask for some of them, as /frames/1,2,3."
+        )
     uid = row.transfer_syntax_uid
     offer = ask.choose(forms.frame_offers(uid, native=index.is_native, single=len(numbers) == 1))
     tag = entity_tag(root, offer, [row], *numbers)
@@ -136,6 +145,15 @@ async def _frames(root: Root, row: Located, index: FrameIndex, numbers: Sequence
         for number, content in zip(numbers, contents, strict=True)
     ]
     return Plan(offer, tuple(parts), tag, conversion.close)
+
+
+def _stored_frames(store: ObjectStore, key: str, index: FrameIndex, numbers: Sequence[int]) -> list[Content]:
+    return [
+        Stored(store, key, tuple(index.ranges(number)))
+        if index.is_verbatim(number)
+        else StoredFrame(store, key, index, number)
+        for number in numbers
+    ]
 
 
 async def frame_contents(
@@ -156,12 +174,9 @@ async def frame_contents(
             Ready(index.assemble(number, [bytes(data[at : at + size]) for at, size in index.ranges(number)]))
             for number in numbers
         ]
-    return [
-        Stored(store, key, tuple(index.ranges(number)))
-        if index.is_verbatim(number)
-        else StoredFrame(store, key, index, number)
-        for number in numbers
-    ]
+    if len(numbers) > _MANY:
+        return await in_thread(_stored_frames, store, key, index, numbers)
+    return _stored_frames(store, key, index, numbers)
 
 
 async def bulk_content(root: Root, row: Located, path: str) -> Content:
@@ -192,7 +207,5 @@ def _sliced(data: part10.Data) -> Read:
 
 async def inflated(archive: Archive, row: Located) -> part10.Data:
     """The data that the offsets of a deflated instance point into."""
-    async with as_path(archive.store, row.object_key) as path:
-        return await to_thread.run_sync(
-            lambda: part10.read(path.read_bytes()).data, limiter=archive.examining
-        )
+    async with as_path(archive.store, row.object_key) as path, archive.examining:
+        return await in_thread(lambda: part10.read(path.read_bytes()).data)

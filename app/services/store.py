@@ -10,8 +10,6 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import AsyncExitStack, aclosing, contextmanager
 from dataclasses import dataclass
 
-from anyio import to_thread
-
 from app.dicom import validation
 from app.dicom.describe import describe
 from app.dicom.store_response import Failed, Outcome, Stored
@@ -22,6 +20,7 @@ from app.services.root import Root
 from app.services.uploads import Arrival
 from app.storage import keys
 from app.storage.spool import Spool, Spooled
+from app.threads import in_thread
 
 #: Instances of one request that are described and stored at once.
 TURNS = 4
@@ -97,9 +96,8 @@ class _Intake:
 
     async def _keep(self, spool: Spool) -> Kept | Outcome:
         spooled, key = await spool.finish(), keys.fresh()
-        examined = await to_thread.run_sync(
-            _examine, spool, spooled, key, self._study, limiter=self._archive.examining
-        )
+        async with self._archive.examining:
+            examined = await in_thread(_examine, spool, spooled, key, self._study)
         if not isinstance(examined, Kept):
             return examined
         held = await self._archive.database.lookup(

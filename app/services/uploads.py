@@ -4,24 +4,25 @@ Each generator gives finished spools and hands them over: whoever takes one disc
 cannot be made into an instance comes as the Failed it will be answered with.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack, aclosing
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import aiofiles
 import orjson
-from anyio import to_thread
 
 from app.dicom import build, part10, validation
 from app.dicom.build import BulkPart
 from app.dicom.description import Json
 from app.dicom.store_response import Failed
 from app.dicom.xml_reader import from_xml
-from app.errors import InvalidInstance, InvalidRequest
+from app.errors import InvalidInstance, InvalidRequest, TooLarge
 from app.services.forms import DICOM_JSON, DICOM_XML
 from app.storage.spool import Spool, Spools
+from app.threads import in_thread
 from app.wire import media_types
 from app.wire.multipart import Data, PartBegin, PartEnd, Reader
 
@@ -29,9 +30,14 @@ Body = AsyncIterator[bytes]
 Arrival = Spool | Failed
 Headers = dict[str, str]
 
-#: Media types of metadata; the metadata of a request, which is read whole.
 METADATA = (DICOM_JSON, "application/json", DICOM_XML)
+#: The metadata of a request, which is read whole, and how many data sets it may describe.
 LARGEST_METADATA = 64 << 20
+MOST_DATA_SETS = 10_000
+#: Braces and brackets in it: 64 MiB of the shortest objects would take gigabytes once they are read.
+MOST_CONTAINERS = 1 << 22
+#: A few compressed bytes may become millions of empty parts.
+MOST_PARTS = 50_000
 _PIECE = 4 << 20
 
 
@@ -62,12 +68,15 @@ async def described(spools: Spools, boundary: str | None, body: Body) -> AsyncGe
     """
     async with AsyncExitStack() as stack:
         metadata: list[Json | Failed] = []
+        left = LARGEST_METADATA
         bulkdata: dict[str, list[BulkPart]] = {}
         async with aclosing(_parts(spools, boundary, body)) as parts:
             async for headers, spool in parts:
                 await stack.enter_async_context(spool)
                 if (kind := _type(headers).type) in METADATA:
-                    metadata += await _datasets(kind, spool)
+                    left -= len(spool.view())
+                    metadata += await in_thread(_datasets, kind, spool, left)
+                    _check_number(metadata)
                 else:
                     location = headers.get("content-location", "")
                     bulkdata.setdefault(location, []).append(await _bulk_part(headers, spool))
@@ -79,12 +88,15 @@ async def described(spools: Spools, boundary: str | None, body: Body) -> AsyncGe
 
 async def _parts(spools: Spools, boundary: str | None, body: Body) -> AsyncGenerator[tuple[Headers, Spool]]:
     reader = Reader(boundary)
+    numbers = count(1)
     headers: Headers = {}
     spool: Spool | None = None
     try:
         async for chunk in body:
             for event in reader.feed(chunk):
                 if isinstance(event, PartBegin):
+                    if next(numbers) > MOST_PARTS:
+                        raise TooLarge(f"One request may have {MOST_PARTS:,} parts: send several.")
                     headers, spool = event.headers, spools.open()
                 elif isinstance(event, Data) and spool:
                     await spool.write(event.chunk)
@@ -121,11 +133,17 @@ def _type(headers: Headers) -> media_types.MediaType:
     return media_types.parse(headers.get("content-type", "application/octet-stream"))
 
 
-async def _datasets(kind: str, spool: Spool) -> list[Json | Failed]:
-    text = bytes(spool.view()[: LARGEST_METADATA + 1])
-    if len(text) > LARGEST_METADATA:
-        raise InvalidRequest(f"Metadata may have {LARGEST_METADATA} bytes in one part.")
-    return await to_thread.run_sync(_of_xml if kind == DICOM_XML else _of_json, text)
+def _check_number(metadata: Sequence[Json | Failed]) -> None:
+    if len(metadata) > MOST_DATA_SETS:
+        raise TooLarge(f"One request may describe {MOST_DATA_SETS:,} instances: send several.")
+
+
+def _datasets(kind: str, spool: Spool, left: int) -> list[Json | Failed]:
+    """The data sets of one part. `left` of the request's bytes of metadata there are after it."""
+    if left < 0:
+        raise TooLarge(f"The metadata of one request may have {LARGEST_METADATA:,} bytes: send several.")
+    text = bytes(spool.view())
+    return _of_xml(text) if kind == DICOM_XML else _of_json(text)
 
 
 def _of_xml(text: bytes) -> list[Json | Failed]:
@@ -137,6 +155,8 @@ def _of_xml(text: bytes) -> list[Json | Failed]:
 
 
 def _of_json(text: bytes) -> list[Json | Failed]:
+    if text.count(b"{") + text.count(b"[") > MOST_CONTAINERS:
+        raise TooLarge("The metadata has too many elements for one request: send several.")
     try:
         datasets: Any = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -156,7 +176,7 @@ async def _built(spools: Spools, dataset: Json, bulkdata: dict[str, list[BulkPar
     with TemporaryDirectory(dir=spools.folder, prefix="build-") as folder:
         path = Path(folder, "instance")
         try:
-            await to_thread.run_sync(build.instance, dataset, lambda uri: bulkdata.get(uri, []), path)
+            await in_thread(build.instance, dataset, lambda uri: bulkdata.get(uri, []), path)
         except InvalidInstance as reason:
             sop = _value(dataset, "00080016"), _value(dataset, "00080018")
             return Failed(validation.CANNOT_UNDERSTAND, reason.detail, *sop)

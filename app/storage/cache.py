@@ -68,20 +68,26 @@ class Cache:
         Several who want the same at once make it once. Raises what `make` does, and StoreUnavailable where
         the disk is full or nearly so.
         """
-        name = sha256(key.encode()).hexdigest()
+        name, held = sha256(key.encode()).hexdigest(), self._held / keys.fresh()
         maker = self._makers.setdefault(name, asyncio.Lock())
-        async with maker:
-            found = await in_thread(self._hold, name)
-            if found is None:
-                await in_thread(self._require_room)
-                found = await self._made(name, make)
-        return found
+        try:
+            async with maker:
+                found = await in_thread(self._hold, name, held)
+                if found is None:
+                    await in_thread(self._require_room)
+                    found = await self._made(name, held, make)
+            return found
+        except BaseException:
+            # A thread links it for one who is cancelled meanwhile, and who then never learns of it.
+            with suppress(OSError):
+                held.unlink()
+            raise
 
-    async def _made(self, name: str, make: Make) -> Held:
+    async def _made(self, name: str, held: Path, make: Make) -> Held:
         path = self._making / keys.fresh()
         try:
             await make(path)
-            return await in_thread(self._publish, path, name)
+            return await in_thread(self._publish, path, name, held)
         finally:
             with suppress(OSError):
                 path.unlink()
@@ -97,8 +103,8 @@ class Cache:
                 "with transfer-syntax=*."
             )
 
-    def _hold(self, name: str) -> Held | None:
-        entry, held = self._entries / name[:2] / name, self._held / keys.fresh()
+    def _hold(self, name: str, held: Path) -> Held | None:
+        entry = self._entries / name[:2] / name
         with facts():
             try:
                 os.link(entry, held)
@@ -107,9 +113,9 @@ class Cache:
                 return None
             return Held(held, held.stat().st_size)
 
-    def _publish(self, path: Path, name: str) -> Held:
+    def _publish(self, path: Path, name: str, held: Path) -> Held:
         """The new file as an entry, held. Whoever made the same meanwhile is replaced."""
-        entry, held = self._entries / name[:2] / name, self._held / keys.fresh()
+        entry = self._entries / name[:2] / name
         with facts():
             sync_file(DISK, path)
             os.link(path, held)

@@ -47,7 +47,6 @@ def closing(boundary: str) -> bytes:
     return f"\r\n--{boundary}--\r\n".encode("latin-1")
 
 
-def content_length(boundary: str, parts: Iterable[Part]) -> int:
-    """The size in bytes of the whole body of at least one part."""
-    headers = sum(len(part_header(boundary, part)) + part.size for part in parts)
-    return headers - len("\r\n") + len(closing(boundary))
+def content_length(boundary: str, headers: Iterable[bytes], sizes: Iterable[int]) -> int:
+    """The size in bytes of the whole body, of its parts' headers and sizes."""
+    return sum(map(len, headers)) + sum(sizes) + len(closing(boundary))

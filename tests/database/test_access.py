@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from app.database import Database
+from app.errors import InvalidQuery
 from tests.database.titles import TITLE, rename, title
 
 
@@ -109,3 +111,66 @@ async def test_each_test_has_a_clean_database(database, turn):
 
 def test_each_database_is_its_own(sqlite_url, tmp_path):
     assert Path(sqlite_url.removeprefix("sqlite:///")).parent == tmp_path
+
+
+async def test_scans_whose_clients_left_take_no_turn_from_others(sqlite_url, monkeypatch):
+    """A scan goes on in its thread when nobody waits for it any more, and keeps its turn until it ends."""
+    database = await Database.open(sqlite_url)
+    monkeypatch.setattr(database._readers.pool, "_timeout", 0.1)
+
+    def slow(connection):
+        connection.scalar(TITLE)
+        time.sleep(0.4)
+
+    left = []
+    for _ in range(6):
+        left.append(asyncio.create_task(database.scan(slow)))
+        await asyncio.sleep(0.02)
+        left[-1].cancel()
+    assert await database.scan(lambda connection: connection.scalar(TITLE)) == "Inbox"
+    await asyncio.gather(*left, return_exceptions=True)
+    await database.close()
+
+
+async def test_what_a_scan_computes_holds_up_nobody(database):
+    """On either engine: it runs in a thread, its rows and what is made of them."""
+
+    def work(connection):
+        time.sleep(0.4)
+        return connection.scalar(TITLE), threading.get_ident()
+
+    scanning = asyncio.create_task(database.scan(work))
+    await asyncio.sleep(0.01)
+    begun = time.monotonic()
+    assert await title(database) == "Inbox"
+    assert time.monotonic() - begun < 0.3
+    name, thread = await scanning
+    assert (name, thread != threading.get_ident()) == ("Inbox", True)
+
+
+async def test_scans_run_beside_each_other(database):
+    meeting = threading.Barrier(3, timeout=20)
+
+    def work(connection):
+        meeting.wait()
+        return connection.scalar(TITLE)
+
+    assert await asyncio.gather(*(database.scan(work) for _ in range(3))) == ["Inbox"] * 3
+
+
+async def test_a_scan_that_takes_too_long_is_given_up(sqlite_url, monkeypatch):
+    """The next scan on its connection has its own time; what is asked wrongly stays our mistake."""
+    monkeypatch.setattr("app.database.access.SECONDS_TO_SCAN", 0.1)
+    endless = text(
+        "WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number) "
+        "SELECT count(*) FROM number"
+    )
+    database = await Database.open(sqlite_url)
+    begun = time.monotonic()
+    endless_ones = [database.scan(lambda connection: connection.scalar(endless)) for _ in range(4)]
+    ended = await asyncio.gather(*endless_ones, return_exceptions=True)
+    assert [type(each) for each in ended] == [InvalidQuery] * 4
+    assert "narrow" in ended[0].detail
+    assert await database.scan(lambda connection: connection.scalar(TITLE)) == "Inbox"
+    assert time.monotonic() - begun < 5
+    await database.close()

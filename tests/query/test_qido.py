@@ -22,6 +22,8 @@ from app.query.ast import (
 )
 from app.query.searchable import SEARCHABLE
 
+#: Keys that only the tag index knows.
+TAGGED = [f"002900{number:02X}[ACME]" for number in range(16, 40)]
 LEAST, LAST = "000000.000000", "235960.999999"
 
 
@@ -349,3 +351,33 @@ def _only_facts(raw: bytes, level: Level) -> None:
 
 def _attribute(keyword: str) -> object:
     return next(row.attribute for row in SEARCHABLE if row.attribute.keyword == keyword)
+
+
+def test_a_name_has_five_components() -> None:
+    found = _condition("PatientName=a" + "^*" * 200)
+    assert isinstance(found, PersonName)
+    assert len(found.groups[0]) == 5
+    whole = _condition("PatientName=a^*^*^*^*")
+    assert isinstance(whole, PersonName)
+    assert whole.groups[0][-1] == "a"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "ModalitiesInStudy=" + ",".join(f"A{number}*" for number in range(900)),
+        "PatientName=" + "a%20" * 120 + "&fuzzymatching=true",
+        "KVP=" + ",".join(str(number) for number in range(101)),
+        "&".join(f"{key}=x" for key in TAGGED[:17]),
+    ],
+)
+def test_what_would_take_too_long_to_plan_is_refused(raw: str) -> None:
+    with pytest.raises(InvalidQuery, match="at most"):
+        _parse(raw)
+
+
+def test_up_to_its_bounds_a_search_is_taken() -> None:
+    assert len(_parse("&".join(f"{key}=x" for key in TAGGED[:16])).conditions) == 16
+    found = _condition("ModalitiesInStudy=" + ",".join(f"A{number}*" for number in range(100)))
+    assert isinstance(found, Wildcard)
+    assert len(found.patterns) == 100

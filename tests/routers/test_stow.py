@@ -277,3 +277,11 @@ async def test_collection_root_stores_into_it_and_an_unknown_one_is_404(client: 
     assert await count(client) == 1
     answer = await post(client, part10(ct()), url="/collections/none/dicom-web/studies")
     assert answer.status_code == 404
+
+
+async def test_nothing_is_stored_where_no_answer_could_be_sent(client: httpx.AsyncClient) -> None:
+    """A 406 after the fact would say that nothing happened."""
+    headers = {"content-type": "application/dicom", "accept-encoding": "identity;q=0, br"}
+    answer = await client.post(STUDIES, content=part10(ct()), headers=headers)
+    assert answer.status_code == 406
+    assert (await client.get(STUDIES)).status_code == 204

@@ -1,6 +1,7 @@
 """Storing DICOM JSON metadata with bulk data parts (PS3.18 sections 10.5.1 and 8.7.3.2)."""
 
 import base64
+from collections.abc import AsyncGenerator
 from io import BytesIO
 from typing import Any
 
@@ -12,7 +13,11 @@ from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
 from pydicom.encaps import generate_frames
 from pydicom.uid import ExplicitVRLittleEndian
+from starlette.requests import ClientDisconnect, Request
 
+from app.dicom.store_response import Failed
+from app.routers import stow
+from app.services import uploads
 from tests.bodies import BOUNDARY
 from tests.instances import ct
 
@@ -136,3 +141,48 @@ async def test_what_is_no_metadata_is_400(client: httpx.AsyncClient, content: by
     answer = await post(client, content)
     assert answer.status_code == 400, answer.text
     assert (await client.get("/dicom-web/instances")).status_code == 204
+
+
+async def test_the_metadata_of_all_parts_share_one_bound(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "LARGEST_METADATA", 1000)
+    part = ("application/dicom+json", "", b"[" + b" " * 600 + b"]")
+    answer = await post(client, body([], part, part))
+    assert (answer.status_code, "metadata" in answer.json()["detail"]) == (413, True)
+
+
+@pytest.mark.parametrize(
+    ("bound", "content"),
+    [
+        ("MOST_DATA_SETS", body([{}, {}], ("application/dicom+json", "", b"[{},{}]"))),
+        ("MOST_CONTAINERS", body(b"[{},{},{}]")),
+        ("MOST_PARTS", body([{}], *[("application/octet-stream", "", b"")] * 3)),
+    ],
+)
+async def test_what_few_bytes_could_describe_is_bounded(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, bound: str, content: bytes
+) -> None:
+    monkeypatch.setattr(uploads, bound, 3)
+    answer = await post(client, content)
+    assert (answer.status_code, "send several" in answer.json()["detail"]) == (413, True)
+
+
+async def test_nothing_is_built_for_a_client_that_left() -> None:
+    """The body is there, so nobody else would look."""
+    built = 0
+
+    async def arriving() -> AsyncGenerator[uploads.Arrival]:
+        nonlocal built
+        for _ in range(9):
+            built += 1
+            yield Failed(0xC000, "")
+
+    async def receive() -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    request = Request({"type": "http", "method": "POST", "headers": []}, receive)
+    with pytest.raises(ClientDisconnect):
+        async for _ in stow._waited_for(request, arriving()):
+            pass
+    assert built == 1

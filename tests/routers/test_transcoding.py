@@ -344,3 +344,25 @@ async def test_a_full_disk_is_503(client: httpx.AsyncClient, monkeypatch: pytest
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1 << 20))
     answer = await get(client, url(dataset, "/frames/1"), "image/jls")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+
+
+async def test_what_was_converted_is_let_go_though_its_range_is_refused(
+    client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    dataset = ct()
+    await stored(client, part10(dataset))
+    answer = await get(client, url(dataset), dicom(LOSSLESS_JPEG), range="bytes=99999999-")
+    assert answer.status_code == 416
+    assert list((tmp_path / "data/cache/held").iterdir()) == []
+
+
+async def test_only_get_has_ranges(client: httpx.AsyncClient) -> None:
+    dataset = ct()
+    await stored(client, part10(dataset))
+    headers = {"accept": "application/dicom; transfer-syntax=*", "range": "bytes=0-3"}
+    part, head = (
+        await client.get(url(dataset), headers=headers),
+        await client.head(url(dataset), headers=headers),
+    )
+    assert (part.status_code, head.status_code) == (206, 200)
+    assert "content-range" not in head.headers

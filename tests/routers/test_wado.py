@@ -21,6 +21,7 @@ from pydicom.uid import (
     JPEG2000Lossless,
 )
 
+from app.services import retrieve
 from tests.bodies import content_type, multipart, received
 from tests.instances import ct, part10
 
@@ -386,6 +387,7 @@ async def test_entity_tag_and_not_modified(client: httpx.AsyncClient, below: str
     assert tag.startswith('"')
     again = await get(client, url(dataset, below), **{"if-none-match": f'"other", {tag}'})
     assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    assert again.headers["vary"] == "Accept, Accept-Encoding, Authorization"
     assert (await get(client, url(dataset, below), **{"if-none-match": '"other"'})).status_code == 200
 
 
@@ -521,3 +523,21 @@ async def test_unknown_paths_and_methods_are_problems(client: httpx.AsyncClient)
         body: dict[str, Any] = answer.json()
         assert body["status"] == status
         assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_more_frames_than_one_answer_holds_are_refused(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their headers alone would fill the memory."""
+    monkeypatch.setattr(retrieve, "MOST_FRAMES", 9)
+    monkeypatch.setattr(retrieve, "_MANY", 3)
+    data, dataset = real("emri_small_RLE.dcm")
+    await stored(client, data)
+    accept = f"{OCTETS}; transfer-syntax=*"
+    refused = await get(client, url(dataset, "/pixeldata"), accept)
+    assert (refused.status_code, "at most 9 frames" in refused.json()["detail"]) == (400, True)
+    answer = await get(client, url(dataset, "/frames/9,8,7,1"), accept)
+    frames = list(generate_frames(dataset.PixelData, number_of_frames=10))
+    assert [part.data for part in received(answer.headers["content-type"], answer.content)] == [
+        frames[place] for place in (8, 7, 6, 0)
+    ]

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections import namedtuple
 from pathlib import Path
 
@@ -157,3 +158,27 @@ async def test_a_killed_process_leaves_no_half_entry(tmp_path: Path) -> None:
     held = await Cache(tmp_path, 1000).hold("a", writes(b"whole"))
     assert held.path.read_bytes() == b"whole"
     assert files(tmp_path, "making") == []
+
+
+@pytest.mark.parametrize("cached", [False, True])
+async def test_who_leaves_while_it_is_held_for_them_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cached: bool
+) -> None:
+    cache, link = Cache(tmp_path, 1000), os.link
+    if cached:
+        (await cache.hold("a", writes(b"abc"))).release()
+    linked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def slow(source: Path, target: Path) -> None:
+        link(source, target)
+        loop.call_soon_threadsafe(linked.set)
+        time.sleep(0.1)
+
+    monkeypatch.setattr(os, "link", slow)
+    leaving = asyncio.create_task(cache.hold("a", writes(b"abc")))
+    await linked.wait()
+    leaving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+    assert files(tmp_path, "held") == files(tmp_path, "making") == []

@@ -17,12 +17,10 @@ LOCATED = (("Content-Location", "http://localhost/studies/1.2"),)
 def encode(boundary: str, contents: list[bytes]) -> bytes:
     """The body, as a sender puts it together; its length is checked against what was foretold."""
     parts = [Part("application/dicom; transfer-syntax=1.2", len(content), LOCATED) for content in contents]
-    pieces = [
-        part_header(boundary, part, first=i == 0) + content
-        for i, (part, content) in enumerate(zip(parts, contents, strict=True))
-    ]
+    headers = [part_header(boundary, part, first=i == 0) for i, part in enumerate(parts)]
+    pieces = [header + content for header, content in zip(headers, contents, strict=True)]
     body = b"".join((*pieces, closing(boundary)))
-    assert content_length(boundary, iter(parts)) == len(body)
+    assert content_length(boundary, headers, map(len, contents)) == len(body)
     return body
 
 
