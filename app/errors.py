@@ -73,10 +73,6 @@ class Forbidden(Fact):
     """You may not do this."""
 
 
-class Misdirected(Fact):
-    """This request was not addressed to this archive."""
-
-
 class InvalidInstance(Fact):
     """The bytes are not a DICOM Part 10 instance that can be kept."""
 

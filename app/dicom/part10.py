@@ -77,11 +77,11 @@ class Part10:
         return int.from_bytes(value, order, signed=element.vr.startswith("S"))
 
 
-def read(data: Data, inflate_limit: int = INFLATE_LIMIT) -> Part10:
+def read(data: Data) -> Part10:
     """Take an instance apart.
 
     Raises InvalidInstance where the bytes are not in the DICOM file format, are truncated, or would inflate
-    to more than `inflate_limit` bytes or out of all proportion to their size.
+    to more than INFLATE_LIMIT bytes or out of all proportion to their size.
     """
     start = _meta_start(data)
     meta, position, warnings = _meta(data, start)
@@ -90,7 +90,7 @@ def read(data: Data, inflate_limit: int = INFLATE_LIMIT) -> Part10:
         raise InvalidInstance("Not in the DICOM file format: neither a preamble nor a transfer syntax.")
     syntax = transfer_syntaxes.get(stated or _guess(data, position))
     if syntax.deflated:
-        data = _inflate(data, position, inflate_limit)
+        data = _inflate(data, position)
     scanner = Scanner(data, syntax.little_endian)
     scanner.warnings |= warnings
     if not stated:
@@ -168,9 +168,9 @@ def _is_explicit(scanner: Scanner, position: int, stated: bool) -> bool:
     return found
 
 
-def _inflate(data: Data, position: int, limit: int) -> bytes:
+def _inflate(data: Data, position: int) -> bytes:
     """The data with the deflated rest inflated (RFC 1951; some writers put zlib's header before it)."""
-    allowed = min(limit, _INFLATES_TO + _INFLATES_BY * (len(data) - position))
+    allowed = min(INFLATE_LIMIT, _INFLATES_TO + _INFLATES_BY * (len(data) - position))
     with memoryview(data) as view, view[position:] as rest:
         try:
             dataset = _inflated(rest, -zlib.MAX_WBITS, allowed)

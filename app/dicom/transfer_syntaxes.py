@@ -194,11 +194,3 @@ def default(media_type: str) -> TransferSyntax | None:
     """The transfer syntax meant by a frame's media type alone; None for a type that no frame has."""
     uid = DEFAULTS.get(media_type.lower())
     return _BY_UID[uid] if uid else None
-
-
-def of_media_type(media_type: str) -> tuple[TransferSyntax, ...]:
-    """The transfer syntaxes whose frames have this media type, the default one first."""
-    first = default(media_type)
-    wanted = media_type.lower()
-    others = (s for s in TRANSFER_SYNTAXES if s.media_type.lower() == wanted and s is not first)
-    return (first, *others) if first else ()

@@ -6,34 +6,20 @@ from typing import Final
 
 from app.dicom.description import Description
 
-OUT_OF_RESOURCES: Final = 0xA700
 DOES_NOT_MATCH: Final = 0xA900
 CANNOT_UNDERSTAND: Final = 0xC000
-TRANSFER_SYNTAX_NOT_SUPPORTED: Final = 0xC122
-PROCESSING_FAILURE: Final = 0x0110
 DUPLICATE: Final = 0x0111
-SOP_CLASS_NOT_SUPPORTED: Final = 0x0122
-NOT_AUTHORIZED: Final = 0x0124
 
-COERCED: Final = 0xB000
-DISCARDED: Final = 0xB006
 ODD: Final = 0xB007
 
-#: Failure Reason (0008,1197) and when it is given (PS3.18 Table I.2-2; PS3.7 Annex C).
+#: Failure Reason (0008,1197) and when it is given here (PS3.18 Table I.2-2; PS3.7 Annex C).
 FAILURE_REASONS: Final[dict[int, str]] = {
-    PROCESSING_FAILURE: "Processing failure: the instance could not be kept for a reason of ours.",
     DUPLICATE: "Duplicate SOP instance: another instance with this SOP Instance UID is stored.",
-    SOP_CLASS_NOT_SUPPORTED: "Referenced SOP class not supported.",
-    NOT_AUTHORIZED: "Refused: not authorized to store this instance.",
-    OUT_OF_RESOURCES: "Refused: out of resources.",
     DOES_NOT_MATCH: "Data set does not match: a UID is missing or invalid, or the study is another one.",
     CANNOT_UNDERSTAND: "Cannot understand: not a readable instance in the DICOM file format.",
-    TRANSFER_SYNTAX_NOT_SUPPORTED: "Referenced transfer syntax not supported.",
 }
-#: Warning Reason (0008,1196) and when it is given (PS3.18 Table I.2-1).
+#: Warning Reason (0008,1196) and when it is given here (PS3.18 Table I.2-1).
 WARNING_REASONS: Final[dict[int, str]] = {
-    COERCED: "Coercion of data elements: values were changed before the instance was kept.",
-    DISCARDED: "Elements discarded: elements were removed before the instance was kept.",
     ODD: "Data set does not match the SOP class: odd values were kept as they are.",
 }
 

@@ -29,7 +29,6 @@ STATUS: dict[type[errors.Fact], tuple[int, dict[str, str]]] = {
     errors.TooLarge: (413, {}),
     errors.UnsupportedMediaType: (415, {}),
     errors.RangeNotSatisfiable: (416, {}),
-    errors.Misdirected: (421, {}),
     errors.StoreUnavailable: (503, {"Retry-After": "5"}),
     errors.DatabaseUnavailable: (503, {"Retry-After": "5"}),
 }

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.dicom import json_model, scanner
+from app.dicom import part10 as part10_module
 from app.dicom.part10 import Element, missing_preamble, read
 from app.dicom.scanner import MAX_DEPTH
 from app.errors import InvalidInstance
@@ -220,11 +221,13 @@ def test_refuses_damaged_deflated_data():
         read(part10(b"\xff" * 100, DEFLATED))
 
 
-def test_refuses_to_inflate_beyond_the_limit():
+def test_refuses_to_inflate_beyond_the_limit(monkeypatch):
     data = _deflated(element(0x00420011, "OB", bytes(100_000)))
-    assert read(data, 200_000).get(0x00420011).length == 100_000
+    monkeypatch.setattr(part10_module, "INFLATE_LIMIT", 200_000)
+    assert read(data).get(0x00420011).length == 100_000
+    monkeypatch.setattr(part10_module, "INFLATE_LIMIT", 50_000)
     with pytest.raises(InvalidInstance, match="larger than"):
-        read(data, 50_000)
+        read(data)
 
 
 def test_refuses_to_inflate_out_of_proportion():
