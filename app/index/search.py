@@ -18,14 +18,14 @@ from app.index.stored_form import decode_json
 from app.index.tables import SERIES, listed, one_of
 from app.index.verify import verify
 from app.query.answer import Found, Page, StudyCounts
-from app.query.ast import Level, Query, Tagged
+from app.query.ast import Carrying, Level, Query
 from app.query.returned import INSTANCE_COLUMNS, STUDY_COUNTS, sources, wanted, without_bulkdata
 from app.viewer import Viewer
 
 
 def search(connection: Connection, query: Query, scope: Scope, viewer: Viewer) -> Page:
     """What the viewer may see of the scope that matches, from the query's offset on."""
-    if any(isinstance(found, Tagged) for found in query.conditions):
+    if any(isinstance(found, Carrying) for found in query.conditions):
         # Hardly two of these statements are alike, and each is large: kept, they would fill the memory.
         connection = connection.execution_options(compiled_cache=None)
     carried = verify(connection, query, scope, viewer)

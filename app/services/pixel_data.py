@@ -27,6 +27,7 @@ async def pixel_data(root: Root, resource: Resource, ask: Ask) -> Plan:
         row = await retrieve.one(root, resource, "bulkdata")
         return await retrieve.bulkdata(root, resource, _path(row) or retrieve.PIXEL_DATA, ask)
     rows = await _rows(root, resource)
+    retrieve.require_few(sum(_count(row) for row in rows))
     offer = ask.choose(forms.pixel_data_offers(map(_syntax, rows)))
     tag = retrieve.entity_tag(root, offer, rows, "pixeldata")
     ask.require_change(tag)
@@ -54,6 +55,10 @@ def _path(row: Located) -> str | None:
 def _is_whole(row: Located) -> bool:
     """Whether its pixel data is one part: native, or of frames that cannot be told apart."""
     return row.frames is None or row.frames.is_native
+
+
+def _count(row: Located) -> int:
+    return 1 if row.frames is None or row.frames.is_native else row.frames.count
 
 
 def _syntax(row: Located) -> str:

@@ -123,12 +123,17 @@ def _instance_part(root: Root, row: Located, uid: str, converted: Content | None
     return Part(f"{forms.DICOM}; transfer-syntax={sent}", location, converted or stored, zipped)
 
 
-async def _frames(root: Root, row: Located, index: FrameIndex, numbers: Sequence[int], ask: Ask) -> Plan:
-    if len(numbers) > MOST_FRAMES:
+def require_few(frames: int) -> None:
+    """Raises InvalidRequest where an answer would have too many frames."""
+    if frames > MOST_FRAMES:
         raise InvalidRequest(
-            f"One answer has at most {MOST_FRAMES:,} frames, and these are {len(numbers):,}: "
+            f"One answer has at most {MOST_FRAMES:,} frames, and these are {frames:,}: "
             "ask for some of them, as /frames/1,2,3."
         )
+
+
+async def _frames(root: Root, row: Located, index: FrameIndex, numbers: Sequence[int], ask: Ask) -> Plan:
+    require_few(len(numbers))
     uid = row.transfer_syntax_uid
     offer = ask.choose(forms.frame_offers(uid, native=index.is_native, single=len(numbers) == 1))
     tag = entity_tag(root, offer, [row], *numbers)
