@@ -42,6 +42,7 @@ def main() -> int:
             tally = asyncio.run(run(server, script, options.count, lambda: bar.advance(task)))
         left = remains(Path(folder, "data"))
         _report(console, options, tally, left)
+        console.print("\n".join(server.errors()[:20]), markup=False)
         return 0 if passed(tally, left) else 1
 
 
@@ -106,8 +107,7 @@ def _again(script: Script, number: int, console: Console) -> int:
             came = asyncio.run(send(server.port, sent))
         console.print(f"{sent.kind}: {sent.data[:600]!r}", markup=False)
         console.print(f"{came}")
-        errors = [line for line in server.log.read_text().splitlines() if '"level":"error"' in line]
-        console.print("\n".join(errors[-4:]), markup=False)
+        console.print("\n".join(server.errors()[-4:]), markup=False)
     return came.status >= 500
 
 

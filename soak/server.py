@@ -30,6 +30,10 @@ class Serving:
         """What it said."""
         return self.data.with_name("log")
 
+    def errors(self) -> list[str]:
+        """The lines of its log that tell of an error."""
+        return [line for line in self.log.read_text().splitlines() if '"level":"error"' in line]
+
     def memory(self) -> int:
         """Bytes of memory of its own, of the server alone: its codec processes come and go.
 
