@@ -48,6 +48,8 @@ SOURCES = {
 }
 #: dciodvfy cannot judge native pixels of 32 bits.
 GAVE_UP = "Error - dciodvfy gave up"
+#: Transfer syntaxes younger than it: deflated frames, and native ones in fragments.
+UNKNOWN_TO_DCIODVFY = ("1.2.840.10008.1.2.8.1", "1.2.840.10008.1.2.1.98")
 #: What else is sent in a form that is not the stored one: without pixels, or with single bits.
 OTHERS = ("liver_expb_1frame.dcm", "reportsi.dcm", "rtplan.dcm", "test-SR.dcm", "waveform_ecg.dcm")
 
@@ -150,7 +152,7 @@ async def test_every_lossless_form_is_read_and_decoded_alike(
                 continue
             readable(got)
             np.testing.assert_array_equal(pixels(native(got)), expected, err_msg=uid)
-            assert not new(errors(got), before), uid
+            assert uid in UNKNOWN_TO_DCIODVFY or not new(errors(got), before), uid
             made.add(uid)
     assert "1.2.840.10008.1.2.5" in made | {dataset.file_meta.TransferSyntaxUID}
     assert len(made) >= 5 or dataset.BitsAllocated == 32

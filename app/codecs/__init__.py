@@ -54,10 +54,9 @@ class Codecs:
         return max(1, self._processes - 1)
 
     async def warm(self) -> None:
-        """Start every process, one after the other, so that the first calls need not wait for them."""
-        for _ in range(self._processes):
-            async with self._turns:
-                await self._workers.grow(self._processes)
+        """Start one process, so that the first call need not wait for it. Each takes some 80 MiB."""
+        async with self._turns:
+            await self._workers.start()
 
     async def decode_frame(self, frame: bytes, transfer_syntax_uid: str, module: PixelDescription) -> bytes:
         """One compressed frame as native little-endian bytes. Raises CannotDecode."""

@@ -121,9 +121,9 @@ class Workers:
             self._busy.discard(worker)
             self._give_back(worker, sound)
 
-    async def grow(self, most: int) -> None:
-        """Start another process, unless there are `most`, and wait until its codecs are loaded."""
-        if len(self._idle) + len(self._busy) < most:
+    async def start(self) -> None:
+        """Start a process, unless there is one, and wait until its codecs are loaded."""
+        if not self._idle and not self._busy:
             with suppress(Died):
                 async with self._lent(Worker()):
                     pass

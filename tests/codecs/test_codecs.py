@@ -153,14 +153,12 @@ async def test_no_more_than_so_many_at_once(codecs: Codecs) -> None:
     assert time.monotonic() - before >= 0.6
 
 
-async def test_warm_processes_stand_before_the_first_call(codecs: Codecs) -> None:
-    first = await codecs.run(misbehaving.process)
+async def test_a_warm_process_stands_before_the_first_call(codecs: Codecs) -> None:
     await codecs.warm()
-    assert len(children()) == 2
-    assert await codecs.run(misbehaving.process) != b""
+    (started,) = children()
+    assert await codecs.run(misbehaving.process) == str(started.pid).encode()
     await asyncio.gather(codecs.warm(), goes_on(codecs))
-    assert len(children()) == 2
-    assert str(first, "ascii") in {str(child.pid) for child in children()}
+    assert started in children()
 
 
 async def test_warming_that_is_given_up_leaves_nothing(codecs: Codecs) -> None:
@@ -169,7 +167,7 @@ async def test_warming_that_is_given_up_leaves_nothing(codecs: Codecs) -> None:
     warming.cancel()
     assert await _ends([warming]) != [None]
     await goes_on(codecs)
-    assert len(children()) == 2
+    assert len(children()) in (1, 2)
 
 
 async def test_instances_leave_a_process_to_frames(codecs: Codecs, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,7 +198,6 @@ async def test_the_time_of_a_call_grows_with_the_size_of_its_instance(
         with pytest.raises(CodecFailed):
             await codecs.transcode(nowhere, size, nowhere, "1.2")
         assert least <= time.monotonic() - before < 20
-        await goes_on(codecs)
 
 
 async def test_closing_ends_what_runs() -> None:
