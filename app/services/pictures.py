@@ -18,7 +18,7 @@ from app.dicom.rendering import PNG, Rendering
 from app.errors import CannotDecode, NotAcceptable, TooMuchToConvert
 from app.index.locate import Located
 from app.services.plan import Content, Scratch
-from app.services.retrieve import inflated
+from app.services.retrieve import MOST_FRAMES, inflated
 from app.storage.cache import Held
 
 #: What a picture looks like also depends on how this version draws: a new number makes new entity tags, and
@@ -54,7 +54,9 @@ class Pictures:
         return await self._hold(row, f"frame {number}", partial(self._picture, row, number))
 
     async def stills(self, row: Located, numbers: Sequence[int]) -> list[Content]:
-        """Frames of one instance, each a picture, a few drawn at a time. Raises as `still` does."""
+        """Frames of one instance, each a picture, a few drawn at a time. Raises as `animation` does."""
+        if len(numbers) > MOST_FRAMES:
+            raise NotAcceptable(f"Not more than {MOST_FRAMES:,} frames are drawn: ask for some of them.")
         stills: list[Content] = []
         together = self._archive.codecs.share
         for start in range(0, len(numbers), together):
