@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import aiofiles
+import orjson
 
 from app.archive import Archive
-from app.dicom import transfer_syntaxes
+from app.dicom import pixel_description, transfer_syntaxes
 from app.dicom.drawing import StoredFrame
 from app.dicom.rendering import PNG, Rendering
 from app.errors import CannotDecode, NotAcceptable, TooMuchToConvert
@@ -20,6 +21,7 @@ from app.index.locate import Located
 from app.services.plan import Content, Scratch
 from app.services.retrieve import MOST_FRAMES, inflated
 from app.storage.cache import Held
+from app.threads import in_thread
 
 #: What a picture looks like also depends on how this version draws: a new number makes new entity tags, and
 #: new keys of the cache.
@@ -54,9 +56,13 @@ class Pictures:
         return await self._hold(row, f"frame {number}", partial(self._picture, row, number))
 
     async def stills(self, row: Located, numbers: Sequence[int]) -> list[Content]:
-        """Frames of one instance, each a picture, a few drawn at a time. Raises as `animation` does."""
+        """Frames of one instance, each a picture, a few drawn at a time.
+
+        Raises as `animation` does; TooMuchToConvert also before any is drawn, as their pixels are too many.
+        """
         if len(numbers) > MOST_FRAMES:
             raise NotAcceptable(f"Not more than {MOST_FRAMES:,} frames are drawn: ask for some of them.")
+        await self._require(row, len(numbers))
         stills: list[Content] = []
         together = self._archive.codecs.share
         for start in range(0, len(numbers), together):
@@ -72,8 +78,15 @@ class Pictures:
             raise NotAcceptable(
                 f"A GIF of more than {_MOST_ANIMATED} frames is not made: ask for some of them."
             )
+        await self._require(row, len(numbers))
         named = sha256(repr(list(numbers)).encode()).hexdigest()
         return await self._hold(row, f"frames {named}", partial(self._animated, row, numbers))
+
+    async def _require(self, row: Located, count: int) -> None:
+        """Raises TooMuchToConvert where the frames' own pixels are more than one request may have."""
+        json = await in_thread(lambda: orjson.loads(row.json))
+        if count * pixel_description.from_json(json).frame_bits // 8 > self._left:
+            raise TooMuchToConvert
 
     async def _hold(self, row: Located, what: str, draw: Callable[[], Awaitable[bytes]]) -> Scratch:
         """What is cached of these very bytes drawn in this very way, or is drawn now."""
