@@ -16,9 +16,9 @@ from app.archive import Archive
 from app.dicom import pixel_description, transfer_syntaxes
 from app.dicom.drawing import StoredFrame
 from app.dicom.rendering import PNG, Rendering
-from app.errors import CannotDecode, NotAcceptable, TooMuchToConvert
+from app.errors import CannotDecode, NotAcceptable, StoreUnavailable, TooMuchToConvert
 from app.index.locate import Located
-from app.services.plan import Content, Scratch
+from app.services.plan import Content, Ready, Scratch
 from app.services.retrieve import MOST_FRAMES, inflated
 from app.storage.cache import Held
 from app.threads import in_thread
@@ -34,6 +34,8 @@ _LARGEST_TABLE = 64 << 20
 #: Bytes of a frame, compressed or not, that a worker is sent.
 _LARGEST_FRAME = 512 << 20
 _MOST_ANIMATED = 1000
+#: Bytes of pictures of one plan that are held in memory while there is no room on the disk.
+_UNKEPT = 64 << 20
 _LARGEST_ANIMATION = 256 << 20
 
 
@@ -44,6 +46,7 @@ class Pictures:
         self._archive = archive
         self._rendering = rendering
         self._held: list[Held] = []
+        self._in_memory = 0
         self._left = int(archive.settings.conversion_bytes)
 
     def close(self) -> None:
@@ -88,7 +91,7 @@ class Pictures:
         if count * pixel_description.from_json(json).frame_bits // 8 > self._left:
             raise TooMuchToConvert
 
-    async def _hold(self, row: Located, what: str, draw: Callable[[], Awaitable[bytes]]) -> Scratch:
+    async def _hold(self, row: Located, what: str, draw: Callable[[], Awaitable[bytes]]) -> Content:
         """What is cached of these very bytes drawn in this very way, or is drawn now."""
 
         async def make(target: Path) -> None:
@@ -97,12 +100,23 @@ class Pictures:
                 await stream.write(picture)
 
         key = f"{row.sha256.hex()} drawn {DRAWN_AS} {what} {self._rendering}"
-        held = await self._archive.cache.hold(key, make)
+        try:
+            held = await self._archive.cache.hold(key, make)
+        except StoreUnavailable:
+            return await self._unkept(draw)
         self._held.append(held)
         self._left -= held.size
         if self._left < 0:
             raise TooMuchToConvert
         return Scratch(held.path, held.size)
+
+    async def _unkept(self, draw: Callable[[], Awaitable[bytes]]) -> Ready:
+        """A picture in memory, where the disk takes none. Raises StoreUnavailable beyond a few."""
+        picture = Ready(await draw())
+        self._in_memory += picture.size
+        if self._in_memory > _UNKEPT:
+            raise StoreUnavailable("There is too little free disk space for so many pictures: ask for fewer.")
+        return picture
 
     async def _picture(self, row: Located, number: int) -> bytes:
         codecs = self._archive.codecs

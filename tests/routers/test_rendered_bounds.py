@@ -2,10 +2,13 @@
 
 import dataclasses
 import tracemalloc
+from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
 
+from app.services import pictures
 from tests.instances import ct, part10
 from tests.routers.test_rendered import film, stored, url
 
@@ -45,3 +48,15 @@ async def test_more_pixels_than_a_request_may_have_are_413_before_any_is_drawn(
     monkeypatch.setattr(state, "archive", dataclasses.replace(state.archive, settings=tight))
     answer = await client.get(url(dataset, "/frames/1,2,3,4/rendered"), headers={"accept": accept})
     assert answer.status_code == 413
+
+
+async def test_without_room_on_the_disk_a_picture_is_not_kept_and_many_are_503(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    await stored(client, part10(dataset := film()))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
+    answer = await client.get(url(dataset, "/rendered"))
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
+    assert [each for each in (tmp_path / "data/cache").glob("*/*/**/*") if each.is_file()] == []
+    monkeypatch.setattr(pictures, "_UNKEPT", len(answer.content) - 1)
+    assert (await client.get(url(dataset, "/rendered"))).status_code == 503
