@@ -98,7 +98,7 @@ class Settings(BaseSettings):
     conversion_seconds: float = Field(default=300, gt=0)
     """How long one request may have instances converted and pictures drawn; for more it gets 413."""
     spare_bytes: ByteSize = Field(default=ByteSize(1 * GIB), ge=0)
-    """Nothing is converted (503) while the disk of `data` has less room than this."""
+    """Nothing is converted (503), no picture kept, while the disk of `data` has less room than this."""
 
     @classmethod
     def load(cls, **chosen: Any) -> Self:

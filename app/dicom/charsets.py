@@ -86,13 +86,17 @@ class CharacterSet:
         return _decode(value, self.codec)
 
 
-@lru_cache(256)
 def character_set(value: bytes) -> CharacterSet:
     """The character set that a value of (0008,0005) names; only its first term matters where text begins.
 
     The others say which escape sequences may occur; those are taken as they come.
     """
-    term = value[:_LONGEST].split(b"\\")[0].decode("latin-1").strip(" \0").upper()
+    return _character_set(bytes(value[:_LONGEST]))
+
+
+@lru_cache(256)
+def _character_set(value: bytes) -> CharacterSet:
+    term = value.split(b"\\")[0].decode("latin-1").strip(" \0").upper()
     number = _TERM.fullmatch(term)
     codec = _CODECS.get(number.group(1)) if number else _NAMES.get(term)
     return CharacterSet(codec) if codec else CharacterSet(known=False)

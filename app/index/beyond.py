@@ -4,7 +4,7 @@ Of a study, the first instance of each of its series is asked, in the order in w
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -22,6 +22,8 @@ from app.viewer import Viewer
 
 #: So many instances are read at most for one page.
 MOST = 20_000
+#: So many of them are in memory at once.
+_BATCH = 200
 
 Address = tuple[str, ...]
 
@@ -39,25 +41,31 @@ def read(
         .join_from(INSTANCE, SERIES, SERIES.c.id == INSTANCE.c.series_row)
         .where(among(uid, {row[query.level - 1] for row in rows}), *visible.series(scope, viewer))
         .group_by(SERIES.c.id)
-    )
-    statement = (
-        select(SERIES.c.study_instance_uid, SERIES.c.series_instance_uid, INSTANCE.c.dicom_json)
-        .join_from(INSTANCE, SERIES, SERIES.c.id == INSTANCE.c.series_row)
-        .where(INSTANCE.c.id.in_(first))
-        .order_by(INSTANCE.c.id)
         .limit(MOST + 1)
     )
-    instances = connection.execute(statement).all()
+    instances = sorted(connection.execute(first).scalars())
     if len(instances) > MOST:
         raise InvalidQuery(
             f"The attributes to return lie in more than {MOST:,} series: ask for a smaller limit."
         )
     found: dict[Address, Json] = defaultdict(dict)
-    for instance in instances:
+    for instance in _read(connection, instances):
         address = tuple(instance[: query.level])
         own = without_bulkdata(picked(orjson.loads(decode_json(instance.dicom_json)), keys))
         found[address] = _joined(found[address], own)
     return found
+
+
+def _read(connection: Connection, instances: Sequence[int]) -> Iterator[Any]:
+    """The UIDs and the JSON of instances in order, which are in memory a batch at a time."""
+    statement = (
+        select(SERIES.c.study_instance_uid, SERIES.c.series_instance_uid, INSTANCE.c.dicom_json)
+        .join_from(INSTANCE, SERIES, SERIES.c.id == INSTANCE.c.series_row)
+        .order_by(INSTANCE.c.id)
+    )
+    for place in range(0, len(instances), _BATCH):
+        batch = instances[place : place + _BATCH]
+        yield from connection.execute(statement.where(among(INSTANCE.c.id, batch))).all()
 
 
 def _joined(earlier: Json, later: Json) -> Json:

@@ -174,10 +174,16 @@ def _step(key: str, attributes: Json) -> str | None:
     return _private_step(key, str(creator[0])) if creator and creator[0] is not None else None
 
 
-@lru_cache(1 << 14)
 def _private_step(key: str, creator: str) -> str | None:
+    return _remembered_step(key, creator) if len(creator) <= _SHORT else _found_step(key, creator)
+
+
+def _found_step(key: str, creator: str) -> str | None:
     attribute = find(private_key(key, creator))
     return attribute.key if attribute else None
+
+
+_remembered_step = lru_cache(1 << 14)(_found_step)
 
 
 def _vr(key: str, step: str, own: str) -> str:

@@ -20,7 +20,7 @@ from app.index import compiler, visible
 from app.index.predicates import groups_like
 from app.index.scope import Scope, series_conditions
 from app.index.stored_form import decode_json
-from app.index.tables import INSTANCE, SERIES, STUDY, TAG_PATH, TAG_VALUE, among, named
+from app.index.tables import INSTANCE, SERIES, SERIES_TAG_VALUE, STUDY, TAG_PATH, TAG_VALUE, among, named
 from app.index.tag_conditions import NOTHING, Carried, Names, certain, may, of_study, possible
 from app.index.tag_values import INDEXED, items_at, values_at
 from app.query.ast import Carrying, InItem, Level, PersonName, Query, Tagged, Test
@@ -55,7 +55,9 @@ def verify(connection: Connection, query: Query, scope: Scope, viewer: Viewer) -
     tagged = [found for found in query.conditions if isinstance(found, Carrying)]
     if not tagged:
         return NOTHING
-    carried = Carried({key: _names(connection, key, query) for found in tagged for key in _keys(found)})
+    carried = Carried(
+        {key: _names(connection, key, query, scope, viewer) for found in tagged for key in _keys(found)}
+    )
     if query.level == Level.INSTANCE:
         rows = connection.execute(_instances(query, tagged, scope, viewer, carried)).all()
         _check(rows, query)
@@ -68,8 +70,11 @@ def verify(connection: Connection, query: Query, scope: Scope, viewer: Viewer) -
     return replace(carried, series=_series(connection, tagged, {row.id: row.answering for row in rows}))
 
 
-def _names(connection: Connection, found: Tagged, query: Query) -> Names:
-    """The dictionary's names of the path that pass: SQL narrows them down, but cannot tell groups apart."""
+def _names(connection: Connection, found: Tagged, query: Query, scope: Scope, viewer: Viewer) -> Names:
+    """The dictionary's names of the path that pass: SQL narrows them down, but cannot tell groups apart.
+
+    Whether they are too many is for those to decide that the viewer sees: hidden data decide no answer.
+    """
     test = dict(found.tests).get(NAME)
     if test is None:
         return Names()
@@ -80,6 +85,9 @@ def _names(connection: Connection, found: Tagged, query: Query) -> Names:
         statement = statement.where(or_(groups_like(text, test), func.length(text) >= INDEXED))
     rows = connection.execute(statement.where(path).limit(MOST + 1)).all()
     if len(rows) > MOST:
+        seen = TAG_VALUE.c.id.in_(_values_in(scope, viewer))
+        rows = connection.execute(statement.where(path, seen).limit(MOST + 1)).all()
+    if len(rows) > MOST:
         raise InvalidQuery(
             f"More than {MOST:,} different names of {found.attribute.keyword} would have to be compared. "
             f"{_narrower(query)}"
@@ -87,6 +95,15 @@ def _names(connection: Connection, found: Tagged, query: Query) -> Names:
     short = [row for row in rows if len(row.text) < INDEXED]
     passing = tuple(row.id for row in short if holds(test, Form(row.text, None)))
     return Names(passing, tuple(row.id for row in rows if len(row.text) >= INDEXED))
+
+
+def _values_in(scope: Scope, viewer: Viewer) -> Select[tuple[int]]:
+    """The dictionary's rows of which some visible series has one."""
+    return (
+        select(SERIES_TAG_VALUE.c.value_id)
+        .join(SERIES, SERIES.c.id == SERIES_TAG_VALUE.c.series_id)
+        .where(*series_conditions(scope, viewer))
+    )
 
 
 def _instances(

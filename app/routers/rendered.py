@@ -1,25 +1,22 @@
 """Rendered studies, series, instances and frames, and their thumbnails (PS3.18 sections 8.3.5 and 10.4)."""
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
 from app.dicom.rendering import GIF, JPEG, PNG
-from app.errors import InvalidRequest
 from app.query import parameters, rendered
 from app.routers.attended import attended
 from app.routers.dependencies import ARoot, get_ask
 from app.routers.responses import DATA_POLICY, PlanResponse
-from app.routers.wado import address
+from app.routers.wado import address, frame_numbers
 from app.services.plan import Plan
 from app.services.render import Subject, render
 from app.services.root import Root
 
 router = APIRouter(tags=["WADO-RS rendered"])
 
-_FRAMES = re.compile(r"[0-9]{1,9}(,[0-9]{1,9})*")
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _ERRORS: dict[int | str, dict[str, Any]] = {
     304: {"description": "The client holds the current state"},
@@ -98,7 +95,7 @@ async def frames_rendered(
     request: Request, root: ARoot, study: str, series: str, instance: str, frames: str
 ) -> Response:
     """Retrieve frames of an instance as pictures."""
-    return await _answer(request, root, Subject(address(study, series, instance), _numbers(frames)))
+    return await _answer(request, root, Subject(address(study, series, instance), frame_numbers(frames)))
 
 
 @router.get(_INSTANCE + "/frames/{frames}/thumbnail", responses=THUMBNAIL, openapi_extra=_SIDES)
@@ -106,7 +103,7 @@ async def frames_thumbnail(
     request: Request, root: ARoot, study: str, series: str, instance: str, frames: str
 ) -> Response:
     """Retrieve a small picture of a frame, the first of those named."""
-    numbers = _numbers(frames)[:1]
+    numbers = frame_numbers(frames)[:1]
     return await _answer(request, root, Subject(address(study, series, instance), numbers, thumbnail=True))
 
 
@@ -171,9 +168,3 @@ async def _answer(request: Request, root: Root, subject: Subject) -> Response:
     wanted = rendered.parse(parameters.read(request.scope["query_string"]), thumbnail=subject.thumbnail)
     plan = await attended(request, root, render(root, subject, wanted.rendering, get_ask(request)))
     return respond(request, root, plan, wanted.warnings)
-
-
-def _numbers(frames: str) -> tuple[int, ...]:
-    if not _FRAMES.fullmatch(frames):
-        raise InvalidRequest("Frames are numbers from 1 on, separated by commas.")
-    return tuple(int(number) for number in frames.split(","))

@@ -66,12 +66,7 @@ async def frames(
     request: Request, root: ARoot, study: str, series: str, instance: str, frames: str
 ) -> Response:
     """Retrieve frames of an instance, numbered from 1 and separated by commas."""
-    if not _FRAMES.fullmatch(frames):
-        raise InvalidRequest("Frames are numbers from 1 on, separated by commas.")
-    numbers = [int(number) for number in frames.split(",")]
-    if len(set(numbers)) < len(numbers):
-        # The standard has them distinct (PS3.18 section 10.4.1); else a short address asks for terabytes.
-        raise InvalidRequest("Name each frame once.")
+    numbers = frame_numbers(frames)
     work = retrieve.frames(root, address(study, series, instance), numbers, get_ask(request))
     plan = await attended(request, root, work)
     return PlanResponse(plan, request)
@@ -150,6 +145,19 @@ def address(study: str, series: str | None = None, instance: str | None = None) 
     if not all(_UID.fullmatch(uid) for uid in (study, series, instance) if uid is not None):
         raise InvalidRequest("A UID consists of digits and dots, at most 64 of them.")
     return Resource(study, series, instance)
+
+
+def frame_numbers(frames: str) -> tuple[int, ...]:
+    """The frames of a list. Raises InvalidRequest where it is none, or names one twice.
+
+    The standard has them distinct (PS3.18 section 10.4.1); else a short address asks for terabytes.
+    """
+    if not _FRAMES.fullmatch(frames):
+        raise InvalidRequest("Frames are numbers from 1 on, separated by commas.")
+    numbers = tuple(map(int, frames.split(",")))
+    if len(set(numbers)) < len(numbers):
+        raise InvalidRequest("Name each frame once.")
+    return numbers
 
 
 async def _instances(request: Request, root: Root, resource: Resource) -> Response:

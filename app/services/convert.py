@@ -26,8 +26,8 @@ T = TypeVar("T")
 #: Reads bytes at an offset.
 Read = Callable[[int, int], Awaitable[bytes]]
 _PIXEL_DATA = "7FE00010"
-#: Stands in every key of the cache: what is made otherwise gets other keys.
-_EDITION = f"2 {QUALITY}"
+#: Stands in every key of the cache and entity tag of what is converted: what is made otherwise gets others.
+EDITION = f"2 {QUALITY}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class Conversion:
         return await self._hold(of.row, f"frame {number} {uid}", make)
 
     async def _hold(self, row: Located, form: str, make: Make) -> Scratch:
-        key = f"{row.sha256.hex()} {_EDITION} {form}"
+        key = f"{row.sha256.hex()} {EDITION} {form}"
         refusals = self._archive.codecs.refusals
 
         async def unless_refused(target: Path) -> None:

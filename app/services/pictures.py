@@ -10,16 +10,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import aiofiles
+import orjson
 
 from app.archive import Archive
-from app.dicom import transfer_syntaxes
+from app.dicom import pixel_description, transfer_syntaxes
 from app.dicom.drawing import StoredFrame
 from app.dicom.rendering import PNG, Rendering
-from app.errors import CannotDecode, NotAcceptable, TooMuchToConvert
+from app.errors import CannotDecode, NotAcceptable, StoreUnavailable, TooMuchToConvert
 from app.index.locate import Located
-from app.services.plan import Content, Scratch
-from app.services.retrieve import inflated
+from app.services.plan import Content, Ready, Scratch
+from app.services.retrieve import MOST_FRAMES, inflated
 from app.storage.cache import Held
+from app.threads import in_thread
 
 #: What a picture looks like also depends on how this version draws: a new number makes new entity tags, and
 #: new keys of the cache.
@@ -32,6 +34,8 @@ _LARGEST_TABLE = 64 << 20
 #: Bytes of a frame, compressed or not, that a worker is sent.
 _LARGEST_FRAME = 512 << 20
 _MOST_ANIMATED = 1000
+#: Bytes of pictures of one plan that are held in memory while there is no room on the disk.
+_UNKEPT = 64 << 20
 _LARGEST_ANIMATION = 256 << 20
 
 
@@ -42,6 +46,7 @@ class Pictures:
         self._archive = archive
         self._rendering = rendering
         self._held: list[Held] = []
+        self._in_memory = 0
         self._left = int(archive.settings.conversion_bytes)
 
     def close(self) -> None:
@@ -54,7 +59,13 @@ class Pictures:
         return await self._hold(row, f"frame {number}", partial(self._picture, row, number))
 
     async def stills(self, row: Located, numbers: Sequence[int]) -> list[Content]:
-        """Frames of one instance, each a picture, a few drawn at a time. Raises as `still` does."""
+        """Frames of one instance, each a picture, a few drawn at a time.
+
+        Raises as `animation` does; TooMuchToConvert also before any is drawn, as their pixels are too many.
+        """
+        if len(numbers) > MOST_FRAMES:
+            raise NotAcceptable(f"Not more than {MOST_FRAMES:,} frames are drawn: ask for some of them.")
+        await self._require(row, len(numbers))
         stills: list[Content] = []
         together = self._archive.codecs.share
         for start in range(0, len(numbers), together):
@@ -70,10 +81,17 @@ class Pictures:
             raise NotAcceptable(
                 f"A GIF of more than {_MOST_ANIMATED} frames is not made: ask for some of them."
             )
+        await self._require(row, len(numbers))
         named = sha256(repr(list(numbers)).encode()).hexdigest()
         return await self._hold(row, f"frames {named}", partial(self._animated, row, numbers))
 
-    async def _hold(self, row: Located, what: str, draw: Callable[[], Awaitable[bytes]]) -> Scratch:
+    async def _require(self, row: Located, count: int) -> None:
+        """Raises TooMuchToConvert where the frames' own pixels are more than one request may have."""
+        json = await in_thread(lambda: orjson.loads(row.json))
+        if count * pixel_description.from_json(json).frame_bits // 8 > self._left:
+            raise TooMuchToConvert
+
+    async def _hold(self, row: Located, what: str, draw: Callable[[], Awaitable[bytes]]) -> Content:
         """What is cached of these very bytes drawn in this very way, or is drawn now."""
 
         async def make(target: Path) -> None:
@@ -82,12 +100,23 @@ class Pictures:
                 await stream.write(picture)
 
         key = f"{row.sha256.hex()} drawn {DRAWN_AS} {what} {self._rendering}"
-        held = await self._archive.cache.hold(key, make)
+        try:
+            held = await self._archive.cache.hold(key, make)
+        except StoreUnavailable:
+            return await self._unkept(draw)
         self._held.append(held)
         self._left -= held.size
         if self._left < 0:
             raise TooMuchToConvert
         return Scratch(held.path, held.size)
+
+    async def _unkept(self, draw: Callable[[], Awaitable[bytes]]) -> Ready:
+        """A picture in memory, where the disk takes none. Raises StoreUnavailable beyond a few."""
+        picture = Ready(await draw())
+        self._in_memory += picture.size
+        if self._in_memory > _UNKEPT:
+            raise StoreUnavailable("There is too little free disk space for so many pictures: ask for fewer.")
+        return picture
 
     async def _picture(self, row: Located, number: int) -> bytes:
         codecs = self._archive.codecs

@@ -12,7 +12,7 @@ from app.dicom.transfer_syntaxes import EXPLICIT_LITTLE_ENDIAN
 from app.errors import NotFound
 from app.index.locate import Located
 from app.services import forms, retrieve
-from app.services.convert import Conversion
+from app.services.convert import EDITION, Conversion
 from app.services.plan import Part, Plan
 from app.services.root import Ask, Root
 from app.wire.accept import Offer
@@ -29,7 +29,7 @@ async def pixel_data(root: Root, resource: Resource, ask: Ask) -> Plan:
     rows = await _rows(root, resource)
     retrieve.require_few(sum(_count(row) for row in rows))
     offer = ask.choose(forms.pixel_data_offers(map(_syntax, rows)))
-    tag = retrieve.entity_tag(root, offer, rows, "pixeldata")
+    tag = retrieve.entity_tag(root, offer, rows, EDITION, "pixeldata")
     ask.require_change(tag)
     conversion = Conversion(root.archive)
     try:

@@ -90,7 +90,7 @@ async def _image(
         raise InvalidRequest("A GIF holds no colour profile: ask for JPEG or PNG, or for iccprofile=no.")
     every = offer.multipart or offer.name == _ANIMATION
     rows = await _rows(root, subject, row) if offer.multipart else [row]
-    numbers = subject.frames or (tuple(range(1, index.count + 1)) if every else ())
+    numbers = subject.frames or (range(1, index.count + 1) if every else ())
     tag = entity_tag(root, offer, rows, DRAWN_AS, rendering, subject.path)
     ask.require_change(tag)
     pictures = Pictures(root.archive, replace(rendering, media_type=offer.media_type))

@@ -19,7 +19,7 @@ from app.index import locate
 from app.index.locate import Located
 from app.index.locate import Part as Column
 from app.services import forms
-from app.services.convert import Conversion, FramesOf, Read
+from app.services.convert import EDITION, Conversion, FramesOf, Read
 from app.services.plan import Content, Part, Plan, Ready, Stored, StoredFrame, Zipped
 from app.services.root import Ask, Root
 from app.storage.object_store import ObjectStore
@@ -41,13 +41,16 @@ async def instances(root: Root, resource: Resource, ask: Ask) -> Plan:
     found = await located(root, resource)
     uids = {row.transfer_syntax_uid for row in found}
     offer = ask.choose(forms.instance_offers(uids, single=resource.instance is not None))
-    tag = entity_tag(root, offer, found)
+    changing = [row for row in found if forms.converts(offer, row.transfer_syntax_uid)]
+    tag = _instances_tag(root, offer, found, changing)
     ask.require_change(tag)
     conversion = Conversion(root.archive)
-    changing = [row for row in found if forms.converts(offer, row.transfer_syntax_uid)]
     uid = offer.transfer_syntax or transfer_syntaxes.EXPLICIT_LITTLE_ENDIAN
     try:
         made = await conversion.instances(changing, uid, tolerant=offer.name == forms.DEFAULT)
+        # What a codec gave up on goes as stored, perhaps only this once: that is another answer.
+        tag = _instances_tag(root, offer, found, [row for row in changing if row.object_key in made])
+        ask.require_change(tag)
     except BaseException:
         conversion.close()
         raise
@@ -113,6 +116,12 @@ def entity_tag(root: Root, form: object, rows: Sequence[Located], *more: object)
     return etag(digest.hexdigest()[:32])
 
 
+def _instances_tag(root: Root, offer: Offer, rows: Sequence[Located], converted: Sequence[Located]) -> str:
+    if not converted:
+        return entity_tag(root, offer, rows)
+    return entity_tag(root, offer, rows, EDITION, [row.object_key for row in converted])
+
+
 def _instance_part(root: Root, row: Located, uid: str, converted: Content | None) -> Part:
     stored = Stored(root.archive.store, row.object_key, ((0, row.size),))
     sent = uid if converted else row.transfer_syntax_uid
@@ -136,7 +145,7 @@ async def _frames(root: Root, row: Located, index: FrameIndex, numbers: Sequence
     require_few(len(numbers))
     uid = row.transfer_syntax_uid
     offer = ask.choose(forms.frame_offers(uid, native=index.is_native, single=len(numbers) == 1))
-    tag = entity_tag(root, offer, [row], *numbers)
+    tag = entity_tag(root, offer, [row], EDITION, *numbers)
     ask.require_change(tag)
     conversion = Conversion(root.archive)
     try:

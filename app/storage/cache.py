@@ -2,25 +2,27 @@
 
 `entries/` holds each under the digest of its key, `making/` what is being made, `held/` a second name of
 every entry that somebody is reading: what is thrown out meanwhile stays until they are done. An entry appears
-by one rename, whole and synced, or not at all. What was used longest ago is thrown out first.
+by one rename, whole, or not at all. What was used longest ago is thrown out first.
+
+Nothing is synced: a power cut may tear entries, so they lie in a folder of this boot of the machine, and what
+lies there from before another is thrown away unread.
 
 The cache answers whoever knows a key: whether they may see what lies there is decided before it is asked.
 """
 
 import asyncio
-import fcntl
 import os
 import shutil
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from weakref import WeakValueDictionary
+from weakref import WeakValueDictionary, finalize
 
 from app.errors import StoreUnavailable
-from app.storage import keys
-from app.storage.disk import DISK, facts, sweep, sync_file
+from app.storage import boot, keys
+from app.storage.disk import facts, sweep
 from app.storage.threads import in_thread
 
 #: After throwing out, this part of the bound is free, so that it is not done for every new entry.
@@ -50,16 +52,18 @@ class Cache:
     def __init__(self, folder: Path, limit: int, spare: int = 0) -> None:
         self._limit = limit
         self._spare = spare
-        self._entries, self._making, self._held = (folder / name for name in ("entries", "making", "held"))
-        self._total = folder / "bytes"
-        self._lock = folder / "lock"
         self._makers: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         with facts():
+            own, used = boot.claim(folder)
+            finalize(self, os.close, used)
+            self._entries, self._making, self._held = (own / name for name in ("entries", "making", "held"))
+            self._total = own / "bytes"
+            self._lock = own / "lock"
             for each in (self._entries, self._making, self._held):
                 each.mkdir(parents=True, exist_ok=True)
             for each in (self._making, self._held):
                 sweep(each)
-            with self._locked():
+            with boot.locked(self._lock):
                 self._set_total(sum(entry.size for entry in self._walk()))
 
     async def hold(self, key: str, make: Make) -> Held:
@@ -117,12 +121,11 @@ class Cache:
         """The new file as an entry, held. Whoever made the same meanwhile is replaced."""
         entry = self._entries / name[:2] / name
         with facts():
-            sync_file(DISK, path)
             os.link(path, held)
             size = path.stat().st_size
             if size <= self._limit:
                 entry.parent.mkdir(exist_ok=True)
-                with self._locked():
+                with boot.locked(self._lock):
                     before = entry.stat().st_size if entry.exists() else 0
                     os.rename(path, entry)
                     self._account(size - before)
@@ -145,16 +148,6 @@ class Cache:
                 os.unlink(entry.path)
             total -= entry.size
         return total
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """One thread of one process at a time; a process that ends lets go."""
-        descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
 
     def _walk(self) -> Iterator["_Entry"]:
         for folder in self._entries.iterdir():

@@ -1,5 +1,7 @@
 """Examples of PS3.5 Annexes H, I, J and K, and what real instances do."""
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -183,3 +185,14 @@ def test_any_mixture_of_escape_sequences_becomes_text(parts):
 @given(st.text(alphabet="Aa ^=山田太郎ヤマダ丂\n"))
 def test_iso_2022_jp_agrees_with_pythons_own_codec(text):
     assert decode("\\ISO 2022 IR 87\\ISO 2022 IR 159", text.encode("iso2022_jp_2"), NAME) == text
+
+
+def test_a_long_value_is_not_remembered_whole() -> None:
+    tracemalloc.start()
+    try:
+        for number in range(200):
+            character_set(b"ISO_IR 100\\" + bytes([number]) * (1 << 17))
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 4 << 20

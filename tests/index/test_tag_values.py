@@ -1,5 +1,6 @@
 """What of real instances goes into the tag index, and that every value of theirs finds them."""
 
+import tracemalloc
 from collections import defaultdict
 from functools import reduce
 from urllib.parse import quote
@@ -71,3 +72,17 @@ def test_one_path_is_read_as_all_are():
 
 def _items(data_sets, step):
     return [item for data_set in data_sets for item in tag_values.items_at(data_set, step)]
+
+
+def test_long_creators_are_not_remembered() -> None:
+    tracemalloc.start()
+    try:
+        for number in range(200):
+            creator = f"{number}" + "x" * (1 << 17)
+            tag_values.tags(
+                {"00090010": {"vr": "LO", "Value": [creator]}, "00091001": {"vr": "LO", "Value": ["a"]}}
+            )
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 4 << 20

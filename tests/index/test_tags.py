@@ -432,6 +432,34 @@ async def test_names_are_narrowed_down_before_they_are_compared(database: Any) -
                 await database.scan(lambda c, query=query: search(c, query, ARCHIVE, OWNER))
 
 
+async def test_names_that_the_viewer_does_not_see_are_not_too_many(database: Any) -> None:
+    archive = [
+        Stored(
+            "inbox",
+            ("1", f"1.{n}", f"1.{n}.1"),
+            {"00081070": {"vr": "PN", "Value": [{"Alphabetic": f"A^{n}"}]}},
+        )
+        for n in range(8)
+    ]
+    archive.append(
+        Stored("other", ("2", "2.1", "2.1.1"), {"00081070": {"vr": "PN", "Value": [{"Alphabetic": "A^own"}]}})
+    )
+    ids, units = await _store(database, archive, 100)
+    key = next(key for key in KEYS if key.vr == "PN")
+    stranger = Viewer("stranger")
+    query = qido.parse(Level.SERIES, Resource(), qido.read(b"OperatorsName=a*"))
+    with patch.object(verify, "MOST", 4):
+        for asked in (
+            Asked("series", ((key, "a*"),), None, "other"),
+            Asked("series", ((key, "a*"),), "other", None),
+        ):
+            assert await _find(database, asked, ids, units) == {("2", "2.1")}
+        page = await database.scan(lambda connection: search(connection, query, ARCHIVE, stranger))
+        assert list(page.rows) == []
+        with pytest.raises(InvalidQuery, match="different names"):
+            await database.scan(lambda connection: search(connection, query, ARCHIVE, OWNER))
+
+
 async def test_an_instance_without_anything_new_writes_nothing(database: Any, statements: Any) -> None:
     json = {"00180060": {"vr": "DS", "Value": [120]}}
     await _store(database, [Stored("inbox", ("1", "1.1", "1.1.1"), json)], 1)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import CannotDecode, StoreUnavailable
+from app.storage import boot
 from app.storage.cache import Cache, Make
 from tests.processes import together
 
@@ -27,7 +28,7 @@ def writes(data: bytes, calls: list[int] | None = None) -> Make:
 
 
 def files(folder: Path, below: str) -> list[Path]:
-    return [path for path in (folder / below).rglob("*") if path.is_file()]
+    return [path for path in (folder / boot.current() / below).rglob("*") if path.is_file()]
 
 
 async def never(path: Path) -> None:
@@ -130,13 +131,14 @@ def test_processes_share_it(tmp_path: Path) -> None:
     assert together(_work, [tmp_path] * 3) == [True] * 3
     left = sum(path.stat().st_size for path in files(tmp_path, "entries"))
     assert 0 < left <= 5000
-    assert int((tmp_path / "bytes").read_text()) == left
+    assert int((tmp_path / boot.current() / "bytes").read_text()) == left
     assert files(tmp_path, "held") == files(tmp_path, "making") == []
 
 
 CRASH = """
 import asyncio, sys
 from pathlib import Path
+from app.storage import boot
 from app.storage.cache import Cache
 
 async def make(path):
@@ -182,3 +184,35 @@ async def test_who_leaves_while_it_is_held_for_them_leaves_nothing(
     with pytest.raises(asyncio.CancelledError):
         await leaving
     assert files(tmp_path, "held") == files(tmp_path, "making") == []
+
+
+async def test_nothing_of_another_boot_is_trusted_or_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut may leave an entry with its name and size, but not its bytes."""
+    (await Cache(tmp_path, 1000).hold("a", writes(b"torn"))).release()
+    (tmp_path / "entries" / "00").mkdir(parents=True)
+    (tmp_path / "bytes").write_text("4")
+    monkeypatch.setattr(boot, "current", lambda: "next")
+    held = await Cache(tmp_path, 1000).hold("a", writes(b"whole"))
+    assert held.path.read_bytes() == b"whole"
+    assert {each.name for each in tmp_path.iterdir()} == {"next", "lock"}
+
+
+async def test_what_another_process_uses_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = Cache(tmp_path, 1000)
+    (await cache.hold("a", writes(b"abc"))).release()
+    monkeypatch.setattr(boot, "current", lambda: "elsewhere")
+    Cache(tmp_path, 1000)
+    (await cache.hold("a", never)).release()
+
+
+async def test_an_entry_waits_for_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", None)
+    (await Cache(tmp_path, 1000).hold("a", writes(b"abc"))).release()
+
+
+def test_a_system_without_names_for_boots_gets_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boot, "_BOOT_ID", tmp_path / "absent")
+    named = boot.current.__wrapped__
+    assert named() != named()
