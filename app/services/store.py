@@ -8,7 +8,7 @@ sinks the others. Whatever happens, at most objects without a row are left, neve
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import AsyncExitStack, aclosing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.dicom import validation
 from app.dicom.describe import describe
@@ -78,6 +78,7 @@ class _Intake:
         self._collection = collection
         self._study = study
         self._results: list[Kept | Outcome | None] = []
+        self._first: dict[tuple[str, str], tuple[int, Entry]] = {}
 
     async def take(self, arriving: AsyncGenerator[Arrival]) -> None:
         """Take every instance, several at once."""
@@ -117,7 +118,16 @@ class _Intake:
             objects = [(kept.key, batch[place].finish_here()) for place, kept in fresh.items()]
             await self._archive.store.put_all(objects)
         for place, result in results.items():
-            self._results[place] = result
+            self._results[place] = self._short(place, result) if isinstance(result, Kept) else result
+
+    def _short(self, place: int, kept: Kept) -> Kept:
+        """The instance, without what the first one of its series says already."""
+        series = kept.entry.study, kept.entry.series
+        before, first = self._first.setdefault(series, (place, kept.entry))
+        if before < place:
+            return replace(kept, entry=kept.entry.short(first))
+        self._first[series] = place, kept.entry
+        return kept
 
     async def _without_known(self, examined: list[Kept | Failed]) -> list[Kept | Outcome]:
         """The same, with their outcomes for those that the collection holds already."""
