@@ -1,6 +1,7 @@
 """The ASGI application: the house opened, its routers put in, its errors answered in one form."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -36,6 +37,9 @@ QIDO-RS, WADO-RS and STOW-RS (DICOM PS3.18).
 #: Every kind of DICOMweb root, by its path.
 ROOTS = ("/dicom-web", "/collections/{collection}/dicom-web")
 
+#: Objects made and not yet freed after which the collector looks for cycles among them.
+ALLOCATIONS = 20_000
+
 #: What is read below each root, the busiest first.
 READING = (wado.router, qido.router, rendered.router, wado_uri.router, capabilities.router)
 #: What stands beside the roots.
@@ -44,7 +48,12 @@ BESIDE = (wado_uri.router, attributes.router, health.router)
 
 def served_app() -> FastAPI:
     """The application as the server's workers make it: its codecs are started before somebody needs them."""
-    return create_app(warm=True)
+    app = create_app(warm=True)
+    # What is loaded by now stays for ever, and the JSON of one header is more objects than Python waits for:
+    # looking through them all took a fifth of the time of storing 50 instances.
+    gc.freeze()
+    gc.set_threshold(ALLOCATIONS)
+    return app
 
 
 def create_app(settings: Settings | None = None, *, warm: bool = False) -> FastAPI:

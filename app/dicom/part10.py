@@ -103,6 +103,11 @@ def read(data: Data) -> Part10:
     return Part10(data, meta, dataset, syntax.uid, syntax.little_endian, explicit, syntax.deflated, sentences)
 
 
+def has_preamble(beginning: bytes) -> bool:
+    """Whether an instance that begins so has its preamble: 132 bytes tell."""
+    return beginning[128:132] == b"DICM"
+
+
 def missing_preamble(data: Data) -> bytes:
     """What to put before an instance sent without (all of) its preamble; empty for any other data."""
     try:

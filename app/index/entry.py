@@ -1,12 +1,14 @@
 """One instance on its way into the index."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
+
+import orjson
 
 from app.dicom.description import Description, Json
 from app.errors import InvalidInstance
 from app.index import columns, tag_values
-from app.index.stored_form import encode_bulkdata, encode_json
+from app.index.stored_form import decode_json, encode_bulkdata, encode_json
 from app.index.tag_values import Tags
 
 Columns = dict[str, Any]
@@ -14,7 +16,10 @@ Columns = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One instance to put in: its address, digest and row, what the rows above may take, and its values."""
+    """One instance to put in: its address, digest and row, what the rows above may take, and its values.
+
+    One that is short has of its values only those that `like` has not: an earlier one of its series.
+    """
 
     study: str
     series: str
@@ -23,6 +28,7 @@ class Entry:
     row: Columns
     attributes: Json
     tags: Tags
+    like: Self | None = None
 
     @classmethod
     def of(cls, description: Description, object_key: str, size: int, sha256: bytes, crc32: int) -> Self:
@@ -49,3 +55,14 @@ class Entry:
         above = columns.above_instances(description.attributes)
         values = tag_values.tags(description.attributes)
         return cls(address.study, address.series, address.instance, sha256, row, above, values)
+
+    def short(self, like: Self) -> Self:
+        """The same in a tenth of the memory: a request may hold thousands until its transaction."""
+        values = {digest: value for digest, value in self.tags.items() if digest not in like.tags}
+        return replace(self, attributes={}, tags=values, like=like)
+
+    def whole(self) -> Self:
+        """One that is short as it was, for where `like` is not stored after all."""
+        attributes = orjson.loads(decode_json(self.row["dicom_json"]))
+        above, values = columns.above_instances(attributes), tag_values.tags(attributes)
+        return replace(self, attributes=above, tags=values, like=None)

@@ -68,7 +68,7 @@ def upsert(connection: Connection, collection: int, entries: Sequence[Entry]) ->
     outcomes = [held.judge(entry) for entry in entries]
     stored = [entry for entry, outcome in zip(entries, outcomes, strict=True) if outcome is Outcome.STORED]
     if stored:
-        _insert(connection, place, held.series_rows, stored)
+        _insert(connection, place, held.series_rows, _told_whole(stored))
     return outcomes
 
 
@@ -117,6 +117,12 @@ class _Held:
             return Outcome.MISMATCH
         self.digests[entry.instance] = entry.sha256
         return Outcome.STORED
+
+
+def _told_whole(stored: Sequence[Entry]) -> list[Entry]:
+    """The entries, of which one may leave to another only what that one, stored too, says before it."""
+    kept = {id(entry) for entry in stored}
+    return [entry if entry.like is None or id(entry.like) in kept else entry.whole() for entry in stored]
 
 
 def _take_turn(connection: Connection, collection: int) -> _Place:

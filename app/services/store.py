@@ -1,14 +1,14 @@
 """STOW-RS (PS3.18 section 10.5): instances become objects, then rows, and only then an answer.
 
-Each instance goes its own way (described, checked, stored durably) while the next one still arrives; one
+Instances are described, checked and stored durably a few at a time, while the next ones still arrive; one
 transaction for the whole request makes them visible. A bad instance is a result, not an error, and never
 sinks the others. Whatever happens, at most objects without a row are left, never a row without its object.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import AsyncExitStack, aclosing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.dicom import validation
 from app.dicom.describe import describe
@@ -19,11 +19,18 @@ from app.index.writer import Entry
 from app.services.root import Root
 from app.services.uploads import Arrival
 from app.storage import keys
-from app.storage.spool import Spool, Spooled
+from app.storage.spool import Spool
 from app.threads import in_thread
 
-#: Instances of one request that are described and stored at once.
-TURNS = 4
+#: What is described and stored together: a thread and a disk have less to do for each then.
+TOGETHER = 16
+BYTES_TOGETHER = 6 << 20
+#: Such batches of one request at once: one is described while the other waits for the disk.
+TURNS = 2
+
+
+#: Instances by their place in the request.
+Batch = dict[int, Spool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,46 +78,69 @@ class _Intake:
         self._collection = collection
         self._study = study
         self._results: list[Kept | Outcome | None] = []
+        self._first: dict[tuple[str, str], tuple[int, Entry]] = {}
 
     async def take(self, arriving: AsyncGenerator[Arrival]) -> None:
         """Take every instance, several at once."""
         turns = asyncio.Semaphore(TURNS)
         with _plain_errors():
             async with AsyncExitStack() as spools, aclosing(arriving), asyncio.TaskGroup() as tasks:
+                batch: Batch = {}
                 async for arrival in arriving:
                     if isinstance(arrival, Failed):
                         self._results.append(arrival)
                         continue
                     # Also where its task is cancelled before it begins.
                     spools.push_async_callback(arrival.discard)
-                    await turns.acquire()
+                    batch[len(self._results)] = arrival
                     self._results.append(None)
-                    tasks.create_task(self._take_one(len(self._results) - 1, arrival, turns))
+                    if _is_full(batch):
+                        await turns.acquire()
+                        tasks.create_task(self._take_batch(batch, turns))
+                        batch = {}
+                if batch:
+                    await self._keep(batch)
 
-    async def _take_one(self, place: int, spool: Spool, turns: asyncio.Semaphore) -> None:
+    async def _take_batch(self, batch: Batch, turns: asyncio.Semaphore) -> None:
         try:
-            async with spool:
-                self._results[place] = await self._keep(spool)
+            await self._keep(batch)
+            for spool in batch.values():
+                await spool.discard()
         finally:
             turns.release()
 
-    async def _keep(self, spool: Spool) -> Kept | Outcome:
-        spooled, key = await spool.finish(), keys.fresh()
+    async def _keep(self, batch: Batch) -> None:
         async with self._archive.examining:
-            examined = await in_thread(_examine, spool, spooled, key, self._study)
-        if not isinstance(examined, Kept):
-            return examined
+            examined = await in_thread(_examine_all, list(batch.values()), self._study)
+        results = dict(zip(batch, await self._without_known(examined), strict=True))
+        fresh = {place: kept for place, kept in results.items() if isinstance(kept, Kept)}
+        if fresh:
+            objects = [(kept.key, batch[place].finish_here()) for place, kept in fresh.items()]
+            await self._archive.store.put_all(objects)
+        for place, result in results.items():
+            self._results[place] = self._short(place, result) if isinstance(result, Kept) else result
+
+    def _short(self, place: int, kept: Kept) -> Kept:
+        """The instance, without what the first one of its series says already."""
+        series = kept.entry.study, kept.entry.series
+        before, first = self._first.setdefault(series, (place, kept.entry))
+        if before < place:
+            return replace(kept, entry=kept.entry.short(first))
+        self._first[series] = place, kept.entry
+        return kept
+
+    async def _without_known(self, examined: list[Kept | Failed]) -> list[Kept | Outcome]:
+        """The same, with their outcomes for those that the collection holds already."""
+        uids = [each.entry.instance for each in examined if isinstance(each, Kept)]
+        if not uids:
+            return list(examined)
         held = await self._archive.database.lookup(
-            lambda connection: writer.existing(
-                connection, self._collection, self._viewer, [examined.entry.instance]
-            )
+            lambda connection: writer.existing(connection, self._collection, self._viewer, uids)
         )
-        digest = held.get(examined.entry.instance)
-        if digest is not None:
-            same = digest == spooled.sha256
-            return _outcome(examined, writer.Outcome.IDENTICAL if same else writer.Outcome.CONFLICT)
-        await self._archive.store.put(key, spooled)
-        return examined
+        return [
+            _known(each, held.get(each.entry.instance)) if isinstance(each, Kept) else each
+            for each in examined
+        ]
 
     def kept(self) -> list[Kept]:
         """Those whose objects are stored by now."""
@@ -142,8 +172,25 @@ class _Intake:
             await self._archive.store.delete(each.key)
 
 
-def _examine(spool: Spool, spooled: Spooled, key: str, study: str | None) -> Kept | Failed:
+def _is_full(batch: Batch) -> bool:
+    return len(batch) == TOGETHER or sum(spool.size for spool in batch.values()) >= BYTES_TOGETHER
+
+
+def _known(kept: Kept, digest: bytes | None) -> Kept | Outcome:
+    """The instance, or its outcome where the collection holds one of this digest under its UID."""
+    if digest is None:
+        return kept
+    same = digest == kept.entry.sha256
+    return _outcome(kept, writer.Outcome.IDENTICAL if same else writer.Outcome.CONFLICT)
+
+
+def _examine_all(spools: Sequence[Spool], study: str | None) -> list[Kept | Failed]:
+    return [_examine(spool, study) for spool in spools]
+
+
+def _examine(spool: Spool, study: str | None) -> Kept | Failed:
     """Everything that can be known of an instance before it is stored. Runs in a thread."""
+    spooled, key = spool.finish_here(), keys.fresh()
     try:
         description = describe(spool.view())
     except InvalidInstance as reason:

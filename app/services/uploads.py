@@ -1,7 +1,8 @@
 """What the body of a STOW-RS request holds, one instance after another (PS3.18 section 10.5.1).
 
-Each generator gives finished spools and hands them over: whoever takes one discards it. A data set that
-cannot be made into an instance comes as the Failed it will be answered with.
+Each generator gives spools that hold a whole instance and hands them over: whoever takes one discards it.
+Large ones are finished; the others are finished by who takes them, several at once. A data set that cannot be
+made into an instance comes as the Failed it will be answered with.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -47,7 +48,6 @@ async def one(spools: Spools, body: Body) -> AsyncGenerator[Arrival]:
     try:
         async for chunk in body:
             await spool.write(chunk)
-        await spool.finish()
     except BaseException:
         await spool.discard()
         raise
@@ -73,6 +73,7 @@ async def described(spools: Spools, boundary: str | None, body: Body) -> AsyncGe
         async with aclosing(_parts(spools, boundary, body)) as parts:
             async for headers, spool in parts:
                 await stack.enter_async_context(spool)
+                await spool.finish()
                 if (kind := _type(headers).type) in METADATA:
                     left -= len(spool.view())
                     metadata += await in_thread(_datasets, kind, spool, left)
@@ -101,9 +102,8 @@ async def _parts(spools: Spools, boundary: str | None, body: Body) -> AsyncGener
                 elif isinstance(event, Data) and spool:
                     await spool.write(event.chunk)
                 elif isinstance(event, PartEnd) and spool:
-                    await spool.finish()
-                    finished, spool = spool, None
-                    yield headers, finished
+                    complete, spool = spool, None
+                    yield headers, complete
         reader.close()
     finally:
         if spool:
@@ -112,7 +112,14 @@ async def _parts(spools: Spools, boundary: str | None, body: Body) -> AsyncGener
 
 async def _whole(spools: Spools, spool: Spool) -> Spool:
     """The instance, with an empty preamble where it was sent without one, as some libraries do."""
-    view = spool.view()
+    if part10.has_preamble(spool.beginning()):
+        return spool
+    try:
+        await spool.finish()
+        view = spool.view()
+    except BaseException:
+        await spool.discard()
+        raise
     missing = part10.missing_preamble(view)
     if not missing:
         return spool

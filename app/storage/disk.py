@@ -82,11 +82,6 @@ class TempFile:
         while rest:
             rest = rest[self._disk.write(self._descriptor, rest) :]
 
-    def sync(self) -> None:
-        """Make what was written durable."""
-        assert self._descriptor is not None
-        self._disk.fsync(self._descriptor)
-
     def close(self) -> None:
         """No more is written."""
         descriptor, self._descriptor = self._descriptor, None

@@ -3,13 +3,15 @@
 `objects/` holds them under their keys, `temp/` what is on its way in. A put writes a temp file, fsyncs it,
 links it to its final name and fsyncs the directory: an object is visible only when it is whole, and
 acknowledged only when its bytes and its name survive a power cut. A link, unlike a rename, never replaces.
+Several go through these steps side by side: all are written before the first fsync, so that the disk takes
+them at once, and one fsync of their directory is enough for all.
 """
 
 import asyncio
 import os
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -49,13 +51,17 @@ class LocalStore:
         return self._temp
 
     async def put(self, key: str, spooled: Spooled) -> None:
-        keys.check(key)
+        await self.put_all([(key, spooled)])
+
+    async def put_all(self, objects: Sequence[tuple[str, Spooled]]) -> None:
+        names = [keys.check(key) for key, _ in objects]
         stored = threading.Event()
         try:
-            await in_thread(self._put, key, spooled.content, stored)
+            await in_thread(self._put_all, names, [spooled.content for _, spooled in objects], stored)
         except asyncio.CancelledError:
             if stored.is_set():
-                await in_thread(self._delete, key)
+                for key in names:
+                    await in_thread(self._delete, key)
             raise
 
     async def read(self, key: str, offset: int, length: int) -> bytes:
@@ -134,43 +140,49 @@ class LocalStore:
 
     # What follows runs in threads.
 
-    def _put(self, key: str, content: bytes | Path, stored: threading.Event) -> None:
-        with facts(), self._durable(content) as source:
-            try:
-                self._publish(key, source)
-            except FileExistsError:
-                raise ObjectExists from None
-            except OSError:
-                self._directories.forget(key)
-                raise
+    def _put_all(
+        self, names: Sequence[str], contents: Sequence[bytes | Path], stored: threading.Event
+    ) -> None:
+        with facts(), ExitStack() as files:
+            written = [files.enter_context(self._written(content)) for content in contents]
+            for path in written:
+                sync_file(self._disk, path)
+            self._publish(names, written)
         stored.set()
 
     @contextmanager
-    def _durable(self, content: bytes | Path) -> Iterator[Path]:
-        """A file of the content on this file system, its bytes durable; one that lies in `temp` as it is."""
+    def _written(self, content: bytes | Path) -> Iterator[Path]:
+        """A file of the content on this file system; one that lies in `temp` as it is."""
         if isinstance(content, Path) and content.parent == self._temp:
-            sync_file(self._disk, content)
             yield content
             return
         file = TempFile(self._disk, self._temp)
         try:
             for chunk in pieces(content):
                 file.write(chunk)
-            file.sync()
             file.close()
             yield file.path
         finally:
             file.remove()
 
-    def _publish(self, key: str, source: Path) -> None:
-        directory = self._directories.of(key)
-        target = directory.path / key
-        self._disk.link(source, target)
+    def _publish(self, names: Sequence[str], written: Sequence[Path]) -> None:
+        """Give the files their names, durably, or none of them."""
+        named = []
         try:
-            directory.sync()
-        except OSError:
-            with suppress(OSError):
-                self._disk.unlink(target)
+            for key, source in zip(names, written, strict=True):
+                target = self._directories.of(key).path / key
+                self._disk.link(source, target)
+                named.append(target)
+            for directory in {keys.directory(key): self._directories.of(key) for key in names}.values():
+                directory.sync()
+        except OSError as error:
+            for target in named:
+                with suppress(OSError):
+                    self._disk.unlink(target)
+            if isinstance(error, FileExistsError):
+                raise ObjectExists from None
+            for key in names:
+                self._directories.forget(key)
             raise
 
     def _delete(self, key: str) -> None:

@@ -1,6 +1,6 @@
 """Objects in a dictionary: the oracle of the other stores, and a store for tests."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from pathlib import Path
 
 from app.errors import ObjectExists, ObjectNotFound, ObjectTruncated
@@ -24,10 +24,14 @@ class MemoryStore:
         return self._temp
 
     async def put(self, key: str, spooled: Spooled) -> None:
-        if keys.check(key) in self._objects:
+        await self.put_all([(key, spooled)])
+
+    async def put_all(self, objects: Sequence[tuple[str, Spooled]]) -> None:
+        names = {keys.check(key) for key, _ in objects}
+        if len(names) < len(objects) or names & self._objects.keys():
             raise ObjectExists
         with facts():
-            self._objects[key] = b"".join(pieces(spooled.content))
+            self._objects |= {key: b"".join(pieces(spooled.content)) for key, spooled in objects}
 
     async def read(self, key: str, offset: int, length: int) -> bytes:
         return _range(self._get(key), offset, length)

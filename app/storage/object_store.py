@@ -8,7 +8,7 @@ Every method raises InvalidKey for what is not a key, and StoreUnavailable when 
 is full; nothing else but what it names. A put that was cancelled has no effect.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -32,6 +32,9 @@ class ObjectStore(Protocol):
         succeeds. Until it is whole an object cannot be seen; a put that fails or is cancelled leaves none.
         Leaves the spool as it is: its owner discards it.
         """
+
+    async def put_all(self, objects: Sequence[tuple[str, Spooled]]) -> None:
+        """`put` for several keys at once, all of them or none: most stores have less to do for each then."""
 
     async def read(self, key: str, offset: int, length: int) -> bytes:
         """Exactly `length` bytes from `offset`, in one piece.

@@ -23,6 +23,7 @@ _MIB = 1 << 20
 _FLUSH = _MIB
 # Digesting less than this takes no longer than the hop.
 _INLINE = 128 << 10
+_PAGE = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,11 @@ class Spool:
     ) -> None:
         await self.discard()
 
+    @property
+    def size(self) -> int:
+        """Bytes taken so far."""
+        return self._size
+
     async def write(self, chunk: Chunk) -> None:
         """Take the next bytes. Raises TooLarge or StoreUnavailable (disk full), and that again ever after."""
         self._raise_failure()
@@ -128,6 +134,20 @@ class Spool:
             else:
                 await in_thread(self._join)
         return self._done()
+
+    def finish_here(self) -> Spooled:
+        """As `finish`, in the thread that calls: for who works on several.
+
+        Where it has a temp file, `finish` must have been called.
+        """
+        self._raise_failure()
+        if self._spooled is None and self._file is None:
+            self._join()
+        return self._done()
+
+    def beginning(self) -> bytes:
+        """Some first bytes, at most 4 kB, where they are still in memory; perhaps none."""
+        return bytes(self._chunks[0][:_PAGE]) if self._chunks and self._file is None else b""
 
     def view(self) -> bytes | mmap.mmap:
         """What was spooled, to be parsed in place; for a temp file, pages are read as they are touched.

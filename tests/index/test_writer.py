@@ -17,7 +17,7 @@ from app.dicom.description import Description
 from app.dicom.resource import Resource
 from app.errors import Forbidden, InvalidInstance, NotFound
 from app.index.stored_form import decode_bulkdata, decode_json
-from app.index.tables import INSTANCE, REQUEST_ATTRIBUTES, SERIES, STUDY
+from app.index.tables import INSTANCE, REQUEST_ATTRIBUTES, SERIES, SERIES_TAG_VALUE, STUDY, TAG_VALUE
 from app.index.writer import Entry, Outcome, existing, upsert
 from app.viewer import OWNER, STRANGER, Viewer
 from tests.index.entries import CT_IMAGE_STORAGE, clear, collect, describe, element, entry, inbox
@@ -138,6 +138,31 @@ async def test_odd_values_are_stored(database):
     assert await put(database, odd) == [STORED]
     [stored] = await rows(database, select(INSTANCE.c.dicom_json))
     assert odd.attributes.items() <= orjson.loads(decode_json(stored.dicom_json)).items()
+
+
+@pytest.mark.parametrize("first_is_stored", [True, False])
+async def test_short_entries_say_as_much_as_whole_ones(database, first_is_stored):
+    """The rows above and the tag index are those of whole entries, also where the first one is refused."""
+    first = entry("1.1", "1.2", "1.3.1", x00100020=element("LO", "A"), x00180015=element("CS", "HEAD"))
+    others = [
+        entry("1.1", "1.2", f"1.3.{n}", x00100020=element("LO", "A"), x00180060=element("DS", 100 + n))
+        for n in (2, 3)
+    ]
+    if not first_is_stored:
+        other = entry("9.1", "9.2", "1.3.1", "other content")
+        assert await put(database, other) == [STORED]
+    outcomes = await put(database, first, *(each.short(first) for each in others))
+    assert outcomes == [STORED if first_is_stored else CONFLICT, STORED, STORED]
+    [study] = await rows(database, select(STUDY).where(STUDY.c.study_instance_uid == "1.1"))
+    assert orjson.loads(study.attributes)["00100020"]["Value"] == ["A"]
+    held = (
+        select(TAG_VALUE.c.digest)
+        .join(SERIES_TAG_VALUE, SERIES_TAG_VALUE.c.value_id == TAG_VALUE.c.id)
+        .join(SERIES, SERIES.c.id == SERIES_TAG_VALUE.c.series_id)
+        .where(SERIES.c.series_instance_uid == "1.2")
+    )
+    expected = set().union(*(each.tags for each in (*([first] if first_is_stored else []), *others)))
+    assert {row.digest for row in await rows(database, held)} == expected
 
 
 def test_an_entry_needs_its_uids():

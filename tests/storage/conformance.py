@@ -110,6 +110,19 @@ class StoreConformance:
             await put_through_file(store, key, b"third")
         assert await whole(store, key) == b"first"
 
+    async def test_puts_several_or_none(self, store: ObjectStore) -> None:
+        some = [keys.fresh() for _ in range(5)]
+        await store.put_all([(key, spooled(key.encode())) for key in some])
+        assert [await whole(store, key) for key in some] == [key.encode() for key in some]
+        more = [keys.fresh(), keys.fresh(), some[3], keys.fresh()]
+        with pytest.raises(ObjectExists):
+            await store.put_all([(key, spooled(b"other")) for key in more])
+        assert [key for key, _ in await listed(store)] == sorted(some)
+        assert await whole(store, some[3]) == some[3].encode()
+        with pytest.raises(ObjectExists):
+            await store.put_all([(more[0], spooled(b"once")), (more[0], spooled(b"twice"))])
+        assert [key for key, _ in await listed(store)] == sorted(some)
+
     async def test_one_of_many_writers_of_a_key_wins(self, store: ObjectStore) -> None:
         contents = [content_of(200_000, seed) for seed in range(12)]
         for _ in range(5):

@@ -81,6 +81,28 @@ async def test_writes_then_syncs_then_names_then_syncs_the_name(store: LocalStor
     assert watch.names() == ["create", "write", "fsync", "link", "fsync_directory", "unlink"]
 
 
+async def test_several_are_written_then_synced_then_named(store: LocalStore, watch: Watch) -> None:
+    await store.put(KEY, spooled(b"makes the directory"))
+    watch.calls.clear()
+    await store.put_all([(KEY[:-1] + digit, spooled(b"content")) for digit in "123"])
+    each = [["create", "write"] * 3, ["fsync"] * 3, ["link"] * 3, ["fsync_directory"], ["unlink"] * 3]
+    assert watch.names() == [name for names in each for name in names]
+
+
+@pytest.mark.parametrize(
+    ("step", "times"), [("create", 3), ("write", 3), ("fsync", 3), ("link", 3), ("fsync_directory", 1)]
+)
+async def test_a_failing_step_of_several_leaves_none(
+    store: LocalStore, watch: Watch, step: str, times: int
+) -> None:
+    await store.put(KEY, spooled(b"makes the directory"))
+    for after in range(times):
+        watch.before = fail_at(step, errno.EIO, after)
+        with pytest.raises(StoreUnavailable):
+            await store.put_all([(KEY[:-1] + digit, spooled(b"content")) for digit in "123"])
+        assert ([key for key, _ in await listed(store)], left_in(store.temp)) == ([KEY], [])
+
+
 async def test_a_spooled_file_is_named_without_a_copy(store: LocalStore, watch: Watch) -> None:
     async with Spools(store.temp, in_memory=0).open() as spool:
         await spool.write(b"content")
