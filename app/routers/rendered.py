@@ -10,6 +10,7 @@ from app.dicom.rendering import GIF, JPEG, PNG
 from app.errors import InvalidRequest
 from app.query import parameters, rendered
 from app.routers.attended import attended
+from app.routers.below_root import RootRoute
 from app.routers.dependencies import ARoot, get_ask
 from app.routers.responses import DATA_POLICY, PlanResponse
 from app.routers.wado import address
@@ -17,7 +18,7 @@ from app.services.plan import Plan
 from app.services.render import Subject, render
 from app.services.root import Root
 
-router = APIRouter(tags=["WADO-RS rendered"])
+router = APIRouter(tags=["WADO-RS rendered"], route_class=RootRoute)
 
 _FRAMES = re.compile(r"[0-9]{1,9}(,[0-9]{1,9})*")
 _BINARY = {"schema": {"type": "string", "format": "binary"}}

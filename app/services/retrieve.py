@@ -39,8 +39,8 @@ _MANY = 1000
 async def instances(root: Root, resource: Resource, ask: Ask) -> Plan:
     """Every instance of a study or series, or one instance. Raises NotFound, NotAcceptable, NotModified."""
     found = await located(root, resource)
-    uids = {row.transfer_syntax_uid for row in found}
-    offer = ask.choose(forms.instance_offers(uids, single=resource.instance is not None))
+    uids = frozenset(row.transfer_syntax_uid for row in found)
+    offer = ask.choose_from(forms.instance_offers, uids, single=resource.instance is not None)
     tag = entity_tag(root, offer, found)
     ask.require_change(tag)
     conversion = Conversion(root.archive)
@@ -130,7 +130,7 @@ async def _frames(root: Root, row: Located, index: FrameIndex, numbers: Sequence
             "ask for some of them, as /frames/1,2,3."
         )
     uid = row.transfer_syntax_uid
-    offer = ask.choose(forms.frame_offers(uid, native=index.is_native, single=len(numbers) == 1))
+    offer = ask.choose_from(forms.frame_offers, uid, native=index.is_native, single=len(numbers) == 1)
     tag = entity_tag(root, offer, [row], *numbers)
     ask.require_change(tag)
     conversion = Conversion(root.archive)
