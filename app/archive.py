@@ -11,18 +11,22 @@ from app.settings import Settings
 from app.storage.cache import Cache
 from app.storage.object_store import ObjectStore
 from app.storage.open import open_store
+from app.storage.recent import Recent
 from app.storage.spool import Spools
 
 #: Instances taken apart at once, whoever sends them. A million elements, or what a deflated data set becomes,
 #: take hundreds of megabytes for a moment; Python reads no faster in more threads.
 EXAMINED_AT_ONCE = 2
+#: Bytes of answers of many documents that a process keeps coded: the metadata of some hundred series.
+RECENT = 32 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Archive:
     """Settings, database, object store, arriving instances, codecs and cache of one running process.
 
-    `examining` are the turns in which arriving instances are taken apart.
+    `examining` are the turns in which arriving instances are taken apart; `recent` holds answers that were
+    made lately.
     """
 
     settings: Settings
@@ -32,6 +36,7 @@ class Archive:
     codecs: Codecs
     examining: CapacityLimiter
     cache: Cache
+    recent: Recent
 
     @classmethod
     async def open(cls, settings: Settings) -> Self:
@@ -47,7 +52,7 @@ class Archive:
         codecs = Codecs(settings.codec_processes, settings.codec_seconds, settings.codec_memory)
         cache = Cache(settings.data / "cache", settings.cache_bytes, settings.spare_bytes)
         examining = CapacityLimiter(EXAMINED_AT_ONCE)
-        return cls(settings, database, store, spools, codecs, examining, cache)
+        return cls(settings, database, store, spools, codecs, examining, cache, Recent(RECENT))
 
     async def close(self) -> None:
         """Give back connections and files, and end codec processes."""

@@ -14,5 +14,7 @@ class Resource:
     @property
     def path(self) -> str:
         """The address below a DICOMweb root: `studies/{uid}/series/{uid}/instances/{uid}`."""
+        if self.study and self.series and self.instance:
+            return f"studies/{self.study}/series/{self.series}/instances/{self.instance}"
         parts = (("studies", self.study), ("series", self.series), ("instances", self.instance))
         return "/".join(f"{name}/{uid}" for name, uid in parts if uid)

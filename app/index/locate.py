@@ -76,12 +76,12 @@ def instances(
     """
     values = {**parameters(scope, viewer), **_address(resource)}
     rows = connection.execute(_instances(shape(scope, viewer), _depth(resource), parts), values).all()
-    earliest: dict[tuple[str, str], int] = {}
+    earliest: dict[Sequence[str], int] = {}
     for row in rows:
-        address = row.series_instance_uid, row.sop_instance_uid
-        earliest[address] = min(row.id, earliest.get(address, row.id))
+        address = row[1:4]
+        earliest[address] = min(row[0], earliest.get(address, row[0]))
     answering = set(earliest.values())
-    return [_located(row, parts) for row in rows if row.id in answering]
+    return [_located(row, parts) for row in rows if row[0] in answering]
 
 
 def middle(connection: Connection, scope: Scope, viewer: Viewer, resource: Resource) -> Resource | None:
@@ -194,7 +194,6 @@ def _plain(uid: str | None) -> str | None:
 
 
 def _located(row: Row[Any], parts: tuple[Part, ...]) -> Located:
-    large = {part: row._mapping[part] for part in parts}
-    address = Resource(row.study_instance_uid, row.series_instance_uid, row.sop_instance_uid)
-    facts = (row.sop_class_uid, row.transfer_syntax_uid, row.object_key, row.size, row.sha256, row.crc32)
-    return Located(row.id, address, *facts, row.number_of_frames, row.created_at, large)
+    # By place, as `_FACTS` has them: by name each would cost as much as the whole row does so.
+    large = dict(zip(parts, row[len(_FACTS) :], strict=True)) if parts else {}
+    return Located(row[0], Resource(*row[1:4]), *(*row[4 : len(_FACTS)], large))

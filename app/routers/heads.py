@@ -9,7 +9,7 @@ def heads(router: APIRouter) -> APIRouter:
 
     Apart from it, so that it can stand behind the busy routes and out of the OpenAPI document.
     """
-    twin = APIRouter()
+    twin = APIRouter(route_class=router.route_class)
     for route in router.routes:
         if isinstance(route, APIRoute) and "GET" in (route.methods or ()):
             twin.add_api_route(route.path, route.endpoint, methods=["HEAD"], include_in_schema=False)

@@ -4,12 +4,13 @@ Pure ASGI: each costs a few microseconds and touches no byte of a body.
 """
 
 import re
+from collections.abc import Collection
 from secrets import token_bytes, token_hex
 from time import perf_counter
 from urllib.parse import urlsplit
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
@@ -25,12 +26,12 @@ from app.wire.forwarded import is_local_host
 log = structlog.get_logger("readingroom")
 
 #: Set where a response does not set its own.
-SECURITY_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
+SECURITY_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
 #: A page that sets no policy of its own may at least not be framed; anything else is never a page.
 PAGE_POLICY = "frame-ancestors 'none'; base-uri 'self'; form-action 'self'; object-src 'none'"
 
@@ -85,17 +86,18 @@ class SecurityHeaders:
 
         async def secured(message: Message) -> None:
             if message["type"] == "http.response.start":
-                _secure(MutableHeaders(scope=message))
+                message["headers"] = _secured(message.get("headers", ()))
             await send(message)
 
         await self._app(scope, receive, secured if scope["type"] == "http" else send)
 
 
-def _secure(headers: MutableHeaders) -> None:
-    for name, value in SECURITY_HEADERS.items():
-        headers.setdefault(name, value)
-    page = headers.get("content-type", "").startswith("text/html")
-    headers.setdefault("Content-Security-Policy", PAGE_POLICY if page else DATA_POLICY)
+def _secured(headers: Collection[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """With the headers that are missing. Names are in lower case, as ASGI has them."""
+    given = dict(headers)
+    policy = PAGE_POLICY if given.get(b"content-type", b"").startswith(b"text/html") else DATA_POLICY
+    wanted = (*SECURITY_HEADERS, (b"content-security-policy", policy.encode()))
+    return [*headers, *(pair for pair in wanted if pair[0] not in given)]
 
 
 class Telemetry:

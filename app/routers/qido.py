@@ -7,13 +7,14 @@ from fastapi import APIRouter, Request, Response
 from app.dicom.resource import Resource
 from app.query import qido
 from app.query.ast import Level
+from app.routers.below_root import RootRoute
 from app.routers.dependencies import ARoot, get_ask
 from app.routers.responses import CACHING, data_sets, one_batch
 from app.services.forms import DATA_SET_OFFERS, DICOM_JSON, DICOM_XML
 from app.services.root import Root
 from app.services.search import search
 
-router = APIRouter(tags=["QIDO-RS"])
+router = APIRouter(tags=["QIDO-RS"], route_class=RootRoute)
 
 _EXAMPLE = [
     {

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from app.dicom.rendering import GIF, JPEG, PNG
 from app.query import parameters, rendered
 from app.routers.attended import attended
+from app.routers.below_root import RootRoute
 from app.routers.dependencies import ARoot, get_ask
 from app.routers.responses import DATA_POLICY, PlanResponse
 from app.routers.wado import address, frame_numbers
@@ -15,7 +16,7 @@ from app.services.plan import Plan
 from app.services.render import Subject, render
 from app.services.root import Root
 
-router = APIRouter(tags=["WADO-RS rendered"])
+router = APIRouter(tags=["WADO-RS rendered"], route_class=RootRoute)
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _ERRORS: dict[int | str, dict[str, Any]] = {

@@ -8,8 +8,10 @@ from fastapi import Request, Response
 from starlette.types import Receive, Scope, Send
 
 from app.dicom.description import Json
+from app.routers.kept import Copy, Kept
 from app.services.forms import DICOM_JSON, ZIP
 from app.services.plan import Part, Plan
+from app.storage.recent import Recent
 from app.threads import in_thread
 from app.wire import coding, conditional, multipart_out, zip_out
 from app.wire.accept import Offer
@@ -157,20 +159,38 @@ def dicom_json(request: Request, body: Json, status: int) -> Response:
 
 
 async def data_sets(
-    request: Request, offer: Offer, documents: AsyncGenerator[list[bytes]], etag: str = ""
+    request: Request,
+    offer: Offer,
+    documents: AsyncGenerator[list[bytes]],
+    etag: str = "",
+    recent: Recent | None = None,
 ) -> Response:
-    """Ready documents in one body: at once when they are one batch, else as they come."""
+    """Ready documents in one body: at once when they are one batch, else as they come.
+
+    With `recent` a body that has an entity tag is looked for there first, and kept there.
+    """
+    enclosure, accept = _enclosure(offer, etag), request.headers.get("accept-encoding")
+    kept = Kept(recent, etag) if recent and etag else None
+    chosen = coding.choose(accept, coding.WORTHWHILE)
+    if kept and (body := await kept.get(chosen)):
+        return Response(body, 200, _head(enclosure, etag, chosen))
     first = await anext(documents)
     second = await anext(documents, None)
-    enclosure, accept = _enclosure(offer, etag), request.headers.get("accept-encoding")
-    if second is None:
-        data = b"".join(enclosure.join(first))
-        chosen = coding.choose(accept, len(data))
-        short = len(data) <= SHORT or chosen == coding.IDENTITY
-        body = coding.encode(chosen, data) if short else await in_thread(coding.encode, chosen, data)
-        return Response(body, 200, _head(enclosure, etag, chosen))
-    chosen = coding.choose(accept, coding.WORTHWHILE)
-    return DocumentStream(_chained([first, second], documents), enclosure, etag, chosen)
+    if second is not None:
+        batches = _chained([first, second], documents)
+        copy = kept.copy(chosen) if kept else None
+        return DocumentStream(batches, enclosure, etag, chosen, copy)
+    data = b"".join(enclosure.join(first))
+    chosen = coding.choose(accept, len(data))
+    return Response(await _encoded(chosen, data, kept), 200, _head(enclosure, etag, chosen))
+
+
+async def _encoded(chosen: str, data: bytes, kept: Kept | None) -> bytes:
+    if len(data) <= SHORT:
+        return coding.encode(chosen, data)
+    if kept:
+        return await kept.encode(chosen, data)
+    return data if chosen == coding.IDENTITY else await in_thread(coding.encode, chosen, data)
 
 
 async def one_batch(documents: list[bytes]) -> AsyncGenerator[list[bytes]]:
@@ -193,10 +213,16 @@ class DocumentStream(Response):
     """More documents than should be in memory at once; the length of the body is not known beforehand."""
 
     def __init__(
-        self, batches: AsyncGenerator[list[bytes]], enclosure: Enclosure, etag: str, chosen: str
+        self,
+        batches: AsyncGenerator[list[bytes]],
+        enclosure: Enclosure,
+        etag: str,
+        chosen: str,
+        copy: Copy | None = None,
     ) -> None:
         self.background = None
         self.status_code = 200
+        self._copy = copy
         self._batches = batches
         self._enclosure = enclosure
         self._encoder = coding.Encoder(chosen)
@@ -216,13 +242,27 @@ class DocumentStream(Response):
         before = self._enclosure.opening
         async for batch in self._batches:
             text = before + self._enclosure.between.join(batch)
-            piece = await in_thread(self._encoder.feed, text)
+            piece = await in_thread(self._fed, text)
             await send({"type": "http.response.body", "body": piece, "more_body": True})
             before = self._enclosure.between
             if await request.is_disconnected():
                 return
-        last = self._encoder.feed(self._enclosure.closing) + self._encoder.close()
+        last = self._fed(self._enclosure.closing) + self._closed()
         await send({"type": "http.response.body", "body": last, "more_body": True})
+        if self._copy:
+            self._copy.close()
+
+    def _closed(self) -> bytes:
+        rest = self._encoder.close()
+        if self._copy:
+            self._copy.feed(rest)
+        return rest
+
+    def _fed(self, text: bytes) -> bytes:
+        piece = self._encoder.feed(text)
+        if self._copy:
+            self._copy.feed(piece)
+        return piece
 
 
 async def _chained(

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from app.dicom.resource import Resource
 from app.errors import InvalidRequest
 from app.routers.attended import attended
+from app.routers.below_root import RootRoute
 from app.routers.dependencies import ARoot, get_ask
 from app.routers.responses import PlanResponse, ZipResponse, data_sets
 from app.services import metadata as stored
@@ -16,7 +17,7 @@ from app.services import retrieve
 from app.services.forms import DICOM, DICOM_JSON, DICOM_XML, ZIP, ZIPPED
 from app.services.root import Root
 
-router = APIRouter(tags=["WADO-RS"])
+router = APIRouter(tags=["WADO-RS"], route_class=RootRoute)
 
 _UID = re.compile(r"[0-9.]{1,64}")
 _FRAMES = re.compile(r"[0-9]{1,9}(,[0-9]{1,9})*")
@@ -172,4 +173,5 @@ async def _pixel_data(request: Request, root: Root, resource: Resource) -> Respo
 
 async def _metadata(request: Request, root: Root, resource: Resource) -> Response:
     found = await stored.metadata(root, resource, get_ask(request))
-    return await data_sets(request, found.offer, stored.documents(root, found), found.etag)
+    documents = stored.documents(root, found)
+    return await data_sets(request, found.offer, documents, found.etag, root.archive.recent)

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from app.query import parameters, wado_uri
 from app.query.wado_uri import DICOM, Requested
 from app.routers.attended import attended
+from app.routers.below_root import RootRoute
 from app.routers.dependencies import ARoot, get_ask
 from app.routers.rendered import SHOWN, respond
 from app.services import retrieve
@@ -15,7 +16,7 @@ from app.services.plan import Plan
 from app.services.render import Subject, render
 from app.services.root import Ask, Root
 
-router = APIRouter(tags=["WADO-URI"])
+router = APIRouter(tags=["WADO-URI"], route_class=RootRoute)
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 RETRIEVED: dict[int | str, dict[str, Any]] = {

@@ -39,8 +39,8 @@ _MANY = 1000
 async def instances(root: Root, resource: Resource, ask: Ask) -> Plan:
     """Every instance of a study or series, or one instance. Raises NotFound, NotAcceptable, NotModified."""
     found = await located(root, resource)
-    uids = {row.transfer_syntax_uid for row in found}
-    offer = ask.choose(forms.instance_offers(uids, single=resource.instance is not None))
+    uids = frozenset(row.transfer_syntax_uid for row in found)
+    offer = ask.choose_from(forms.instance_offers, uids, single=resource.instance is not None)
     changing = [row for row in found if forms.converts(offer, row.transfer_syntax_uid)]
     tag = _instances_tag(root, offer, found, changing)
     ask.require_change(tag)
@@ -144,7 +144,7 @@ def require_few(frames: int) -> None:
 async def _frames(root: Root, row: Located, index: FrameIndex, numbers: Sequence[int], ask: Ask) -> Plan:
     require_few(len(numbers))
     uid = row.transfer_syntax_uid
-    offer = ask.choose(forms.frame_offers(uid, native=index.is_native, single=len(numbers) == 1))
+    offer = ask.choose_from(forms.frame_offers, uid, native=index.is_native, single=len(numbers) == 1)
     tag = entity_tag(root, offer, [row], EDITION, *numbers)
     ask.require_change(tag)
     conversion = Conversion(root.archive)

@@ -1,7 +1,9 @@
 """A DICOMweb root as one request sees it, and what its client said about the form of the answer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import ParamSpec
 
 from app.archive import Archive
 from app.errors import NotModified
@@ -9,6 +11,8 @@ from app.index.scope import Scope
 from app.viewer import Viewer
 from app.wire.accept import Offer, choose
 from app.wire.conditional import if_none_match
+
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,26 @@ class Ask:
         """The best acceptable form. Raises NotAcceptable."""
         return choose(self.accept, self.query_accept, offers)
 
+    def choose_from(self, offers: Callable[P, Sequence[Offer]], *of: P.args, **named: P.kwargs) -> Offer:
+        """The best acceptable of the forms that `offers(*of)` lists, which depend on nothing else.
+
+        Most requests ask for the same as others did: what was chosen for those is remembered. Raises
+        NotAcceptable.
+        """
+        return _chosen(self.accept, self.query_accept, offers, *of, **named)  # type: ignore[arg-type]
+
     def require_change(self, etag: str) -> None:
         """Raises NotModified when the client already holds what this entity tag names."""
         if if_none_match(self.if_none_match, etag):
             raise NotModified(etag)
+
+
+@lru_cache(maxsize=256)
+def _chosen(
+    accept: str | None,
+    query_accept: tuple[str, ...],
+    offers: Callable[P, Sequence[Offer]],
+    *of: P.args,
+    **named: P.kwargs,
+) -> Offer:
+    return choose(accept, query_accept, offers(*of, **named))

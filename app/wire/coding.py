@@ -53,6 +53,11 @@ def encode(coding: str, data: bytes) -> bytes:
     return gzip.compress(data, 1, mtime=0) if coding == "gzip" else data
 
 
+def decode_zstd(data: bytes) -> bytes:
+    """What `encode` or an `Encoder` made `data` of, in zstd."""
+    return zstandard.ZstdDecompressor().decompressobj().decompress(data)
+
+
 class Encoder:
     """A coding that `choose` gave, for a body that is made piece by piece."""
 

@@ -21,7 +21,8 @@ from pydicom.uid import (
     JPEG2000Lossless,
 )
 
-from app.services import retrieve
+from app.index import locate
+from app.services import metadata, retrieve
 from tests.bodies import content_type, multipart, received
 from tests.instances import ct, part10
 
@@ -473,6 +474,30 @@ async def test_metadata_is_compressed_on_request(client: httpx.AsyncClient, codi
     assert len(raw) < len(plain.content) / 3
     known = await get(client, path, **{"accept-encoding": coding, "if-none-match": answer.headers["etag"]})
     assert known.status_code == 304
+
+
+@pytest.mark.parametrize("batch", [500, 40])
+async def test_kept_metadata_is_what_it_was_until_something_is_stored(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    monkeypatch.setattr(metadata, "BATCH", batch)
+    first = ct()
+    series = f"{STUDIES}/{first.StudyInstanceUID}/series/{first.SeriesInstanceUID}/metadata"
+    await stored(client, *(part10(ct(InstanceNumber=number)) for number in range(1, 91)))
+    codings = ("identity", "gzip", "zstd")
+    made = {coding: await get(client, series, **{"accept-encoding": coding}) for coding in codings}
+    with monkeypatch.context() as blinded:
+        blinded.setattr(locate, "descriptions", None)
+        for coding in codings:
+            again = await get(client, series, **{"accept-encoding": coding})
+            assert again.headers["etag"] == made[coding].headers["etag"]
+            assert again.headers.get("content-encoding", "identity") == coding
+            assert again.json() == made["identity"].json()
+    elsewhere = await get(client, series, **{"host": "127.0.0.1:9", "accept-encoding": "identity"})
+    assert elsewhere.json() != made["identity"].json()
+    await stored(client, part10(ct(InstanceNumber=91)))
+    more = await get(client, series, **{"accept-encoding": "identity"})
+    assert (len(made["identity"].json()), len(more.json())) == (90, 91)
 
 
 async def test_metadata_of_many_instances_comes_in_batches(
