@@ -21,7 +21,7 @@ from app.threads import in_thread
 T = TypeVar("T")
 PING = select(1)
 #: So long a read may hold up the event loop that is only likely to be short.
-SECONDS_IN_LOOP = 0.005
+SECONDS_IN_LOOP = 0.01
 
 
 class Database(ABC):

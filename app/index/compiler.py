@@ -195,10 +195,13 @@ def _has_modality(found: Limit, level: Level, scope: Scope, viewer: Viewer) -> C
     matches = by_name(found.comparison, lambda *_: series.c.modality)
     alike = select(series.c.id).where(matches, *series_conditions(scope, viewer, series)).limit(most)
     many = select(func.count() >= most).select_from(alike.subquery("alike")).scalar_subquery()
-    studies = select(series.c.study_instance_uid).where(matches, *visible.series(scope, viewer, series))
+    seen = visible.series(scope, viewer, series)
+    studies = select(series.c.study_instance_uid).where(matches, *seen)
+    # A term of no index: SQLite would take that of the modalities, and read a common one's series each time.
+    unindexed = by_name(found.comparison, lambda *_: literal("").concat(series.c.modality))
     study = _study_uid(level)
-    own = studies.where(series.c.study_instance_uid == study).correlate(study.table)
-    return case((many, own.exists()), else_=study.in_(studies))
+    own = select(series.c.id).where(series.c.study_instance_uid == study, unindexed, *seen)
+    return case((many, own.correlate(study.table).exists()), else_=study.in_(studies))
 
 
 def _has_item(found: Sequence[Limit]) -> ColumnElement[bool]:
