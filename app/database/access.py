@@ -8,11 +8,20 @@ from sqlalchemy import URL, select
 
 from app.database import engines
 from app.database.facts import Work, commit, facts, patiently
-from app.database.scans import SCANS_AT_ONCE, SECONDS_TO_SCAN, PostgresScanner, on_sqlite
+from app.database.scans import (
+    SCANS_AT_ONCE,
+    SECONDS_TO_SCAN,
+    OutOfTimeError,
+    PostgresScanner,
+    on_sqlite,
+    within,
+)
 from app.threads import in_thread
 
 T = TypeVar("T")
 PING = select(1)
+#: So long a read may hold up the event loop that is only likely to be short.
+SECONDS_IN_LOOP = 0.01
 
 
 class Database(ABC):
@@ -27,6 +36,13 @@ class Database(ABC):
     @abstractmethod
     async def lookup(self, work: Work[T]) -> T:
         """Run a short read that an index answers. On SQLite it runs in the event loop: let it be quick."""
+
+    @abstractmethod
+    async def brief(self, work: Work[T]) -> T:
+        """Run a read that is most likely as short as a lookup; where it is not, it is begun again as a scan.
+
+        Its statements count, not what else the work does: let that be little.
+        """
 
     @abstractmethod
     async def scan(self, work: Work[T]) -> T:
@@ -68,6 +84,14 @@ class _Sqlite(Database):
         with facts():
             return work(self._held)
 
+    async def brief(self, work: Work[T]) -> T:
+        with facts():
+            try:
+                return within(SECONDS_IN_LOOP, self._held, work)
+            except OutOfTimeError:
+                pass
+        return await self.scan(work)
+
     async def scan(self, work: Work[T]) -> T:
         with facts():
             async with self._scans:
@@ -104,6 +128,10 @@ class _Postgres(Database):
 
         with facts():
             return await patiently(attempt)
+
+    async def brief(self, work: Work[T]) -> T:
+        # The server does the reading, and the event loop goes on meanwhile.
+        return await self.lookup(work)
 
     async def scan(self, work: Work[T]) -> T:
         async def attempt() -> T:

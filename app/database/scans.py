@@ -16,30 +16,40 @@ T = TypeVar("T")
 SCANS_AT_ONCE = 4
 #: SQLite has no time limit of its own.
 SECONDS_TO_SCAN = 20
-#: After about so many of its virtual machine's steps, a millisecond's worth, SQLite looks at the clock.
-_STEPS = 100_000
+#: After about so many of its virtual machine's steps, a tenth of a millisecond's worth, SQLite looks at the
+#: clock.
+_STEPS = 10_000
+
+
+class OutOfTimeError(Exception):
+    """A statement was given up."""
 
 
 def on_sqlite(readers: Engine, work: Work[T], seconds: float) -> T:
     """What the work gives. Raises InvalidQuery where its statements take longer than this."""
     with readers.connect() as connection:
-        driver = connection.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)
-        deadline = time.monotonic() + seconds
-        driver.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
         try:
-            return _in_time(work, connection)
-        finally:
-            driver.set_progress_handler(None, 0)
+            return within(seconds, connection, work)
+        except OutOfTimeError:
+            raise InvalidQuery(
+                "This takes too long to find: narrow it, with a further key or range."
+            ) from None
 
 
-def _in_time(work: Work[T], connection: Connection) -> T:
+def within(seconds: float, connection: Connection, work: Work[T]) -> T:
+    """What the work gives, on SQLite. Raises OutOfTimeError where its statements take longer than this."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    deadline = time.monotonic() + seconds
+    driver.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
     try:
         return work(connection)
     except OperationalError as error:
         if getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_INTERRUPT:
             raise
-        raise InvalidQuery("This takes too long to find: narrow it, with a further key or range.") from error
+        raise OutOfTimeError from error
+    finally:
+        driver.set_progress_handler(None, 0)
 
 
 class PostgresScanner:

@@ -1,31 +1,34 @@
-"""Attributes that study and series rows do not keep, for the rows of a page: from the first stored instance.
+"""Attributes that study and series rows do not keep, for the rows of a page: from what was stored first.
 
-Of a study, the first instance of each of its series is asked, in the order in which they were stored.
+Of a study, its series are asked in the order in which they were stored: their rows where those keep all that
+is wanted, else the first instance of each.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import cache
+from typing import Any, TypeVar
 
 import orjson
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, Select, func, select
 
 from app.dicom.description import Json
 from app.errors import InvalidQuery
 from app.index import visible
-from app.index.scope import Scope
+from app.index.scope import Scope, parameters, shape
 from app.index.stored_form import decode_json
-from app.index.tables import INSTANCE, SERIES, among
+from app.index.tables import INSTANCE, SERIES, among, listed, one_of
 from app.query.ast import Level, Query
-from app.query.returned import beyond, picked, without_bulkdata
+from app.query.returned import beyond, kept_by_series, picked, without_bulkdata
 from app.viewer import Viewer
 
-#: So many instances are read at most for one page.
+#: So many series, or instances, are read at most for one page.
 MOST = 20_000
 #: So many of them are in memory at once.
 _BATCH = 200
 
 Address = tuple[str, ...]
+T = TypeVar("T")
 
 
 def read(
@@ -35,25 +38,81 @@ def read(
     keys = beyond(query)
     if not keys or not rows:
         return {}
-    uid = SERIES.c.study_instance_uid if query.level == Level.STUDY else SERIES.c.series_instance_uid
-    first = (
-        select(func.min(INSTANCE.c.id))
-        .join_from(INSTANCE, SERIES, SERIES.c.id == INSTANCE.c.series_row)
-        .where(among(uid, {row[query.level - 1] for row in rows}), *visible.series(scope, viewer))
-        .group_by(SERIES.c.id)
-        .limit(MOST + 1)
-    )
-    instances = sorted(connection.execute(first).scalars())
-    if len(instances) > MOST:
+    seen, values = shape(scope, viewer), parameters(scope, viewer)
+    uids = {row[query.level - 1] for row in rows}
+    if not kept_by_series(keys):
+        first = connection.execute(_first_instances(query.level, *seen), values | {"uids": listed(uids)})
+        found = (
+            (tuple(row[: query.level]), orjson.loads(decode_json(row.dicom_json)))
+            for row in _read(connection, sorted(_bounded(first.scalars())))
+        )
+        return _gathered({}, found, keys)
+    # Hardly ever do the others have what the first one has not.
+    first = connection.execute(_first_series(*seen), values | {"uids": listed(uids)})
+    known = _gathered({}, _of_studies(first), keys)
+    open_ones = [uid for uid in uids if len(known.get((uid,), {})) < len(keys)]
+    if not open_ones:
+        return known
+    others = connection.execute(_series(*seen), values | {"uids": listed(open_ones)})
+    return _gathered(known, _of_studies(_bounded(others)), keys)
+
+
+def _of_studies(rows: Iterable[Row[Any]]) -> Iterator[tuple[Address, Json]]:
+    return (((row.study_instance_uid,), orjson.loads(row.attributes)) for row in rows)
+
+
+def _gathered(
+    known: dict[Address, Json], found: Iterable[tuple[Address, Json]], keys: Collection[str]
+) -> dict[Address, Json]:
+    gathered: dict[Address, Json] = defaultdict(dict, known)
+    for address, attributes in found:
+        own = without_bulkdata(picked(attributes, tuple(keys)))
+        gathered[address] = _joined(gathered[address], own)
+    return gathered
+
+
+def _bounded(rows: Iterable[T]) -> list[T]:
+    found = list(rows)
+    if len(found) > MOST:
         raise InvalidQuery(
             f"The attributes to return lie in more than {MOST:,} series: ask for a smaller limit."
         )
-    found: dict[Address, Json] = defaultdict(dict)
-    for instance in _read(connection, instances):
-        address = tuple(instance[: query.level])
-        own = without_bulkdata(picked(orjson.loads(decode_json(instance.dicom_json)), keys))
-        found[address] = _joined(found[address], own)
     return found
+
+
+@cache
+def _first_series(scope: Scope, viewer: Viewer) -> Select[Any]:
+    """The first series of each study of the parameter `uids`."""
+    uid = SERIES.c.study_instance_uid
+    first = (
+        select(func.min(SERIES.c.id)).where(one_of(uid, "uids"), *visible.series(scope, viewer)).group_by(uid)
+    )
+    return select(uid, SERIES.c.attributes).where(SERIES.c.id.in_(first))
+
+
+@cache
+def _series(scope: Scope, viewer: Viewer) -> Select[Any]:
+    """The series of the studies of the parameter `uids`."""
+    uid = SERIES.c.study_instance_uid
+    return (
+        select(uid, SERIES.c.attributes)
+        .where(one_of(uid, "uids"), *visible.series(scope, viewer))
+        .order_by(SERIES.c.id)
+        .limit(MOST + 1)
+    )
+
+
+@cache
+def _first_instances(level: Level, scope: Scope, viewer: Viewer) -> Select[Any]:
+    """The first instance of each series, of the studies or series of the parameter `uids`."""
+    uid = SERIES.c.study_instance_uid if level == Level.STUDY else SERIES.c.series_instance_uid
+    return (
+        select(func.min(INSTANCE.c.id))
+        .join_from(INSTANCE, SERIES, SERIES.c.id == INSTANCE.c.series_row)
+        .where(one_of(uid, "uids"), *visible.series(scope, viewer))
+        .group_by(SERIES.c.id)
+        .limit(MOST + 1)
+    )
 
 
 def _read(connection: Connection, instances: Sequence[int]) -> Iterator[Any]:

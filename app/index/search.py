@@ -1,59 +1,115 @@
 """Runs a Query: one statement for the page, one for what is counted, more where no column suffices."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Any
 
-import orjson
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
-from app.dicom.attributes import find
 from app.dicom.description import Json
-from app.dicom.resource import Resource
 from app.index import beyond, compiler, visible
-from app.index.columns import column
-from app.index.scope import Scope, parameters, shape
-from app.index.stored_form import decode_json
+from app.index.asked import Asked, asked
+from app.index.results import Results
+from app.index.scope import Scope, shape
 from app.index.tables import SERIES, listed, one_of
+from app.index.tag_conditions import carry
 from app.index.verify import verify
-from app.query.answer import Found, Page, StudyCounts
-from app.query.ast import Carrying, Level, Query
-from app.query.returned import INSTANCE_COLUMNS, STUDY_COUNTS, sources, wanted, without_bulkdata
+from app.query.answer import Page, StudyCounts
+from app.query.ast import Carrying, Query
+from app.query.returned import STUDY_COUNTS, wanted
 from app.viewer import Viewer
+
+#: So many forms of a search keep their statements, some 300 kB each once compiled. One of more values than
+#: this is seldom asked again, and may be a hundred times as large.
+KEPT = 64
+MOST_VALUES = 32
+
+Predicates = tuple[ColumnElement[bool], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A page as the index gives it: rows, how many follow, and what else the results are made from."""
+
+    rows: Sequence[Row[Any]]
+    following: int
+    counts: Mapping[str, StudyCounts]
+    beyond: Mapping[beyond.Address, Json]
 
 
 def search(connection: Connection, query: Query, scope: Scope, viewer: Viewer) -> Page:
     """What the viewer may see of the scope that matches, from the query's offset on."""
-    if any(isinstance(found, Carrying) for found in query.conditions):
-        # Hardly two of these statements are alike, and each is large: kept, they would fill the memory.
-        connection = connection.execution_options(compiled_cache=None)
-    carried = verify(connection, query, scope, viewer)
-    rows = connection.execute(compiler.compile(query, scope, viewer, carried)).all()
+    found = page(query, read(connection, query, scope, viewer))
+    return Page(list(found.rows), found.remaining)
+
+
+def read(connection: Connection, query: Query, scope: Scope, viewer: Viewer) -> Read:
+    """What the index has for the page: all of the search but the results' making."""
+    form, values = asked(query)
+    ask = _Asking(connection, compiler.parameters(values, scope, viewer), _is_common(form, values))
+    carried = _carried(connection, query, scope, viewer) if form.tagged else ()
+    rows = ask.rows(compiler.page, form, *shape(scope, viewer), carried)
     full = len(rows) > query.limit
     rows = rows[: query.limit]
-    more = [compiler.remaining(query, scope, viewer, carried).label("following")] if full else []
-    counts, following = _count(connection, query, scope, viewer, rows, more)
-    asked = sources(query)
+    counting = bool(rows) and not _COUNTS.isdisjoint(wanted(query))
+    groups: Sequence[Row[Any]] = ()
+    if counting or full:
+        ask.parameters["studies"] = listed({row.study_instance_uid for row in rows})
+        groups = ask.rows(_counted, form if full else None, *shape(scope, viewer), carried, counting)
+    counts = _grouped(groups) if counting else {}
     own = beyond.read(connection, query, scope, viewer, rows)
-    return Page([_found(row, query.level, asked, counts, own) for row in rows], following)
+    return Read(rows, groups[0].following if full else 0, counts, own)
 
 
-def _count(
-    connection: Connection,
-    query: Query,
-    scope: Scope,
-    viewer: Viewer,
-    rows: Sequence[Row[Any]],
-    following: Sequence[ColumnElement[int]],
-) -> tuple[dict[str, StudyCounts], int]:
+def page(query: Query, read: Read) -> Page:
+    """The results, each made when it is looked at; this takes longer than the reading of a long page."""
+    return Page(Results(query, read.rows, read.counts, read.beyond), read.following)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """Statements for one search: kept ones, for those of a common form."""
+
+    connection: Connection
+    parameters: dict[str, Any]
+    common: bool
+
+    def rows(self, build: Callable[..., Select[Any]], *form: Any) -> Sequence[Row[Any]]:
+        """The rows of the statement that `build` makes of the search's form."""
+        if self.common:
+            return self.connection.execute(_kept(build, *form), self.parameters).all()
+        options = {"compiled_cache": None}
+        return self.connection.execute(build(*form), self.parameters, execution_options=options).all()
+
+
+@lru_cache(KEPT)
+def _kept(build: Callable[..., Select[Any]], *form: Any) -> Select[Any]:
+    return build(*form)
+
+
+def _is_common(form: Asked, values: Mapping[str, Any]) -> bool:
+    return not form.tagged and len(values) <= MOST_VALUES
+
+
+def _carried(connection: Connection, query: Query, scope: Scope, viewer: Viewer) -> Predicates:
+    """The conditions on the tag index. The connection is given back after this: it keeps no statement."""
+    tagged = [found for found in query.conditions if isinstance(found, Carrying)]
+    known = verify(connection.execution_options(compiled_cache=None), query, scope, viewer)
+    return tuple(carry(tagged, query.level, scope, viewer, known))
+
+
+_COUNTS = frozenset(STUDY_COUNTS)
+
+
+def _counted(
+    form: Asked | None, scope: Scope, viewer: Viewer, carried: Predicates, counting: bool
+) -> Select[Any]:
     """Counts of the page's studies, if they are wanted, and of the results that follow, if there are."""
-    if rows and set(STUDY_COUNTS) & set(wanted(query)):
-        statement = _counts(*shape(scope, viewer)).add_columns(*following)
-        studies = listed({row.study_instance_uid for row in rows})
-        groups = connection.execute(statement, parameters(scope, viewer) | {"studies": studies}).all()
-        return _grouped(groups), groups[0].following if following else 0
-    return {}, connection.execute(select(*following)).scalar_one() if following else 0
+    following = [compiler.remaining(form, scope, viewer, carried).label("following")] if form else []
+    counted: Select[Any] = _counts(scope, viewer) if counting else select()
+    return counted.add_columns(*following)
 
 
 @cache
@@ -80,49 +136,7 @@ def _grouped(groups: Iterable[Row[Any]]) -> dict[str, StudyCounts]:
 
 def _study_counts(groups: Sequence[Row[Any]]) -> StudyCounts:
     return StudyCounts(
-        tuple(sorted(group.modality for group in groups if group.modality)),
-        sum(group.series for group in groups),
-        sum(int(group.instances) for group in groups),
+        tuple(sorted([group.modality for group in groups if group.modality])),
+        sum([group.series for group in groups]),
+        sum([int(group.instances) for group in groups]),
     )
-
-
-def _found(
-    row: Row[Any],
-    level: Level,
-    asked: frozenset[Level],
-    counts: Mapping[str, StudyCounts],
-    beyond: Mapping[tuple[str, ...], Json],
-) -> Found:
-    attributes = _attributes(row, level, asked) | beyond.get(tuple(row[:level]), {})
-    study = counts.get(row.study_instance_uid)
-    if level == Level.STUDY:
-        return Found(Resource(row.study_instance_uid), attributes, study)
-    if level == Level.SERIES:
-        address = Resource(row.study_instance_uid, row.series_instance_uid)
-        return Found(address, attributes, study, row.instances)
-    address = Resource(row.study_instance_uid, row.series_instance_uid, row.sop_instance_uid)
-    return Found(address, attributes, study, row.instances, row.transfer_syntax_uid)
-
-
-def _attributes(row: Row[Any], level: Level, asked: frozenset[Level]) -> Json:
-    kept = row._mapping
-    found: Json = {}
-    for above in (Level.STUDY, Level.SERIES):
-        if above in asked:
-            found |= orjson.loads(kept[compiler.KEPT[above][0]])
-    if level == Level.INSTANCE:
-        found |= _instance(row)
-        if Level.INSTANCE in asked:
-            found |= without_bulkdata(orjson.loads(decode_json(row.dicom_json)))
-    return found
-
-
-def _instance(row: Row[Any]) -> Json:
-    kept = row._mapping
-    values = ((key, vr, kept[name]) for key, vr, name in _INSTANCE_ELEMENTS)
-    return {key: {"vr": vr, "Value": [value]} for key, vr, value in values if value not in (None, "")}
-
-
-_INSTANCE_ELEMENTS = tuple(
-    (attribute.key, attribute.vr, column(attribute)) for attribute in map(find, INSTANCE_COLUMNS) if attribute
-)

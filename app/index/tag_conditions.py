@@ -160,7 +160,7 @@ def _too_long(kind: str, test: Test, names: Names) -> list[Predicate]:
         return [TAG_VALUE.c.text.in_(long)] if long else []
     if isinstance(test, Wildcard):
         return [
-            and_(func.length(TAG_VALUE.c.text) >= INDEXED, *beginning(TAG_VALUE.c.text, pattern, INDEXED))
+            and_(func.length(TAG_VALUE.c.text) >= INDEXED, beginning(TAG_VALUE.c.text, pattern, INDEXED))
             for pattern in test.patterns
         ]
     return []

@@ -1,7 +1,7 @@
 """The answer to a search: what the index found, as DICOM JSON (PS3.18 10.6.3.3)."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from app.dicom.attributes import find
 from app.dicom.description import Json
@@ -44,11 +44,16 @@ class Page:
     `remaining` is exact below MOST_REMAINING and stays there beyond.
     """
 
-    rows: list[Found] = field(default_factory=list)
+    rows: Sequence[Found] = ()
     remaining: int = 0
 
 
 def render(query: Query, page: Page, base_url: str) -> list[Json]:
+    """The results as `rendered` gives them, all at once."""
+    return list(rendered(query, page, base_url))
+
+
+def rendered(query: Query, page: Page, base_url: str) -> Iterator[Json]:
     """The results as DICOM JSON, keys ascending; an attribute that is wanted and has no value is empty.
 
     `base_url` is the absolute address of the DICOMweb root.
@@ -56,10 +61,9 @@ def render(query: Query, page: Page, base_url: str) -> list[Json]:
     keys = wanted(query)
     empty = {key: {"vr": _vr(key)} for key in keys if "[" not in key}
     private = tuple(key for key in keys if "[" in key)
-    return [
-        _rendered(found, empty, private, base_url.rstrip("/"), all_kept=query.fields.all)
-        for found in page.rows
-    ]
+    base_url, all_kept = base_url.rstrip("/"), query.fields.all
+    for found in page.rows:
+        yield _rendered(found, empty, private, base_url, all_kept=all_kept)
 
 
 def warnings(query: Query, page: Page, base_url: str) -> list[str]:

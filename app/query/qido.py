@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from app.dicom.attributes import Attribute, find
 from app.dicom.resource import Resource
 from app.errors import InvalidQuery
-from app.query.answer import Page, render, total, warnings
+from app.query.answer import Page, render, rendered, total, warnings
 from app.query.ast import Condition, Fields, Level, Query, Tagged, Universal
 from app.query.bounds import bounded
 from app.query.conditions import combine, condition
@@ -18,7 +18,17 @@ from app.query.returned import is_made, outermost, returnable
 from app.query.searchable import BY_PATH, NO_KEYS
 from app.query.tagged import in_items, tagged
 
-__all__ = ["DEFAULT_LIMIT", "MAXIMUM_LIMIT", "Page", "parse", "read", "render", "total", "warnings"]
+__all__ = [
+    "DEFAULT_LIMIT",
+    "MAXIMUM_LIMIT",
+    "Page",
+    "parse",
+    "read",
+    "render",
+    "rendered",
+    "total",
+    "warnings",
+]
 
 DEFAULT_LIMIT = 1000
 MAXIMUM_LIMIT = 10_000

@@ -4,7 +4,7 @@ An instance keeps its whole DICOM JSON. A study and a series keep what belongs t
 attributes of the modules that PS3.3 section A.1.4 places there. Bulk data are never among them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from app.dicom.attributes import Attribute, creators, find, private_key
@@ -175,6 +175,11 @@ def beyond(query: Query) -> tuple[str, ...]:
     above = [level for level in Level if level <= query.level]
     found = set(wanted(query)).difference(*(COMPUTED[level] for level in above))
     return tuple(sorted(found.difference(*(_KEPT[level] for level in above))))
+
+
+def kept_by_series(keys: Collection[str]) -> bool:
+    """Whether series rows keep all of these attributes."""
+    return _KEPT[Level.SERIES].issuperset(keys)
 
 
 def picked(attributes: Json, keys: Sequence[str]) -> Json:

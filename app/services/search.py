@@ -1,23 +1,41 @@
 """QIDO-RS search (PS3.18 section 10.6): from a query to a page of results."""
 
+from collections.abc import Callable
+from typing import Any
+
 import orjson
 from sqlalchemy import Connection
 
 from app.dicom.xml_model import to_xml
-from app.index.search import search as run
+from app.index.quick import is_quick
+from app.index.search import Read, page, read
 from app.query import qido
 from app.query.ast import Query
 from app.query.qido import Page
 from app.services.root import Root
+from app.threads import in_thread
 from app.wire.accept import Offer
 
+Answer = tuple[Page, list[bytes]]
 
-async def search(root: Root, query: Query, offer: Offer) -> tuple[Page, list[bytes]]:
-    """A page of what the viewer may see; each result as a document in the form, made off the event loop."""
+_ENCODERS: dict[str, Callable[[Any], bytes]] = {"json": orjson.dumps, "xml": to_xml}
+#: So many results are made within 5 ms in a form, which is sooner than a thread is worth.
+_SHORT = {"json": 250, "xml": 10}
 
-    def work(connection: Connection) -> tuple[Page, list[bytes]]:
-        page = run(connection, query, root.scope, root.viewer)
-        encode = orjson.dumps if offer.name == "json" else to_xml
-        return page, [encode(result) for result in qido.render(query, page, root.url)]
 
-    return await root.archive.database.scan(work)
+async def search(root: Root, query: Query, offer: Offer) -> Answer:
+    """A page of what the viewer may see, and each result as a document in the form."""
+    database = root.archive.database
+
+    def found(connection: Connection) -> Read:
+        return read(connection, query, root.scope, root.viewer)
+
+    def made(found: Read) -> Answer:
+        results = page(query, found)
+        encode = _ENCODERS[offer.name]
+        return results, [encode(result) for result in qido.rendered(query, results, root.url)]
+
+    if not is_quick(query):
+        return await database.scan(lambda connection: made(found(connection)))
+    short = await database.brief(found)
+    return made(short) if len(short.rows) <= _SHORT[offer.name] else await in_thread(made, short)

@@ -174,3 +174,28 @@ async def test_a_scan_that_takes_too_long_is_given_up(sqlite_url, monkeypatch):
     assert await database.scan(lambda connection: connection.scalar(TITLE)) == "Inbox"
     assert time.monotonic() - begun < 5
     await database.close()
+
+
+async def test_a_brief_read_is_in_the_event_loop(database):
+    """On either engine, and it leaves no limit of time to the lookups after it."""
+    name, thread = await database.brief(lambda c: (c.scalar(TITLE), threading.get_ident()))
+    assert name == "Inbox"
+    assert thread == threading.get_ident()
+
+
+async def test_a_brief_read_that_is_not_becomes_a_scan(sqlite_url):
+    long = text(
+        "WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number LIMIT 300000) "
+        "SELECT count(*) FROM number"
+    )
+    database = await Database.open(sqlite_url)
+    threads = []
+
+    def work(connection):
+        threads.append(threading.get_ident())
+        return connection.scalar(long)
+
+    assert await database.brief(work) == 300_000
+    assert threads[0] == threading.get_ident() != threads[1]
+    assert await database.lookup(lambda connection: connection.scalar(long)) == 300_000
+    await database.close()

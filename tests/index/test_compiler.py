@@ -10,7 +10,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from app.dicom.resource import Resource
 from app.index import compiler
-from app.index.predicates import successor
+from app.index.asked import asked
+from app.index.comparisons import successor
 from app.index.scope import ARCHIVE, Scope
 from app.query import qido
 from app.query.ast import Level
@@ -23,7 +24,8 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=4)
 def _compiled(
     raw: bytes, level: Level = Level.STUDY, viewer: Viewer = OWNER, scope: Scope = ARCHIVE
 ) -> Select:
-    return compiler.compile(qido.parse(level, Resource(), qido.read(raw)), scope, viewer)
+    form, _ = asked(qido.parse(level, Resource(), qido.read(raw)))
+    return compiler.page(form, scope, viewer)
 
 
 @given(prefix=TEXT, rest=st.text(st.characters(exclude_categories=["Cs"]), max_size=3), other=TEXT)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import quote, quote_plus
@@ -13,6 +14,7 @@ from app.database import Database
 from app.dicom.attributes import find
 from app.dicom.resource import Resource
 from app.index import compiler
+from app.index import search as module
 from app.index.scope import ARCHIVE, Scope
 from app.index.search import search
 from app.query import qido
@@ -155,6 +157,49 @@ async def test_finds_what_the_oracle_finds(
             results, page = await _pages(database, each, spelling)
             assert _addresses(results, each.level) == oracle.answer(archive, each)
             assert page.remaining == 0
+
+
+@PAGES
+@given(archive=archives.archives(), asked=st.lists(questions(), min_size=2, max_size=4))
+async def test_kept_statements_find_what_fresh_ones_find(
+    database: Database, archive: list[SeriesRow], asked: list[Asked]
+) -> None:
+    await database.write(lambda connection: archives.put(connection, archive))
+    for each in asked:
+        kept = await _pages(database, each, limit=2)
+        with patch.object(module, "MOST_VALUES", -1):
+            assert await _pages(database, each, limit=2) == kept
+
+
+async def test_a_search_of_another_value_takes_the_kept_statements(database: Database) -> None:
+    await _stored(database, ONE)
+    await _pages(database, Asked(STUDY, (None, None), {"PatientID": "4"}), limit=5)
+    made = module._kept.cache_info().misses
+    found = [
+        await _pages(database, Asked(STUDY, (None, None), {"PatientID": value}), limit=limit)
+        for value, limit in (("4", 7), ("5", 8))
+    ]
+    assert [len(results) for results, _ in found] == [1, 0]
+    assert module._kept.cache_info().misses == made
+
+
+async def test_a_search_of_many_values_keeps_no_statement(database: Database) -> None:
+    await _stored(database, ONE)
+    kept = module._kept.cache_info().currsize
+    uids = ",".join(f"1.{number}" for number in range(100))
+    results, _ = await _pages(database, Asked(STUDY, (None, None), {"StudyInstanceUID": uids}))
+    assert len(results) == 1
+    assert module._kept.cache_info().currsize <= kept + 1  # the counts are of a form of their own
+
+
+async def test_what_series_keep_is_returned_of_a_study_in_the_order_of_storing(database: Database) -> None:
+    first, second = _series(1, 1), _series(1, 2)
+    first = replace(first, series={**first.series, "Modality": "CT"})
+    second = replace(second, series={**second.series, "Modality": "MR", "StationName": "S2"})
+    await _stored(database, first, second)
+    (study,), _ = await _pages(database, Asked(STUDY, (None, None)), includefield="Modality,StationName")
+    assert study["00080060"]["Value"] == ["CT"]
+    assert study["00081010"]["Value"] == ["S2"]
 
 
 @PAGES

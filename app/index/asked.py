@@ -1,0 +1,60 @@
+"""What of a query its statements depend on, without its values: equal ones share their statements."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from app.dicom.attributes import Attribute
+from app.index.comparisons import Comparison, comparison, lifted
+from app.query.ast import Carrying, Level, Query, Universal
+from app.query.conditions import attributes as constrained
+from app.query.returned import sources
+
+#: Keys that few rows share: the ones to match first.
+_UNIQUE = frozenset(("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"))
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A condition on an attribute that has a column: names stand for its values."""
+
+    attribute: Attribute
+    comparison: Comparison
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A search of `level` below an address of which the parts of `address` are given.
+
+    `sources` are the levels whose kept attributes are returned; `any_row` is for searches whose conditions
+    look at no row, so that which of several rows answers for an address is all one; `tagged` for those that
+    ask the tag index besides, by conditions that are made anew each time.
+    """
+
+    level: Level
+    address: tuple[str, ...]
+    limits: tuple[Limit, ...]
+    sources: frozenset[Level]
+    any_row: bool
+    tagged: bool
+
+
+def asked(query: Query) -> tuple[Asked, dict[str, Any]]:
+    """The query's form, and its values by the names of the statement's parameters."""
+    resource = query.resource
+    parts = {"study": resource.study, "series": resource.series, "instance": resource.instance}
+    address = {name: uid for name, uid in parts.items() if uid is not None}
+    limiting = sorted(
+        (found for found in query.conditions if not isinstance(found, Universal | Carrying)),
+        key=lambda found: constrained(found)[0].keyword not in _UNIQUE,
+    )
+    values: dict[str, Any] = {}
+    limits = [Limit(constrained(found)[0], lifted(comparison(found), values)) for found in limiting]
+    any_row = all(isinstance(found, Universal) for found in query.conditions)
+    tagged = any(isinstance(found, Carrying) for found in query.conditions)
+    form = Asked(query.level, tuple(address), tuple(limits), sources(query), any_row, tagged)
+    return form, {**address, **values, **_page(query)}
+
+
+def _page(query: Query) -> dict[str, int]:
+    """Of one row more than the page it is known whether more follow."""
+    return {"rows": query.limit + 1, "offset": query.offset, "after": query.offset + query.limit}
