@@ -79,9 +79,10 @@ def _measured(
     options: Namespace,
     where: str = "",
 ) -> Iterator[Row]:
+    chosen = [each for each in operations if each.name.startswith(options.only)]
     with _bar(console) as bar:
-        task = bar.add_task("measuring", total=len(operations))
-        for operation in operations:
+        task = bar.add_task("measuring", total=len(chosen))
+        for operation in chosen:
             bar.update(task, description=operation.name)
             yield Row(
                 f"{operation.name}{where}",
@@ -106,6 +107,7 @@ def _options() -> Namespace:
     parser.add_argument(
         "--short", action="store_true", help="little data: shows only that the benchmark works"
     )
+    parser.add_argument("--only", default="", help="the operations whose names begin so, as `STOW`")
     parser.add_argument("--grown", action="store_true", help="also with 5,000 and with 50,000 instances")
     parser.add_argument("--rounds", type=int, default=4, help="blocks of each operation and archive")
     parser.add_argument("--seconds", type=float, default=BLOCK_SECONDS, help="how long a block lasts")

@@ -8,6 +8,7 @@ from sqlalchemy import URL, select
 
 from app.database import engines
 from app.database.facts import Work, commit, facts, patiently
+from app.database.group import GroupCommit
 from app.database.scans import (
     SCANS_AT_ONCE,
     SECONDS_TO_SCAN,
@@ -76,7 +77,7 @@ class _Sqlite(Database):
     def __init__(self, url: URL) -> None:
         self._readers = engines.sqlite_readers(url, SCANS_AT_ONCE + 1)
         self._writer = engines.sqlite_writer(url)
-        self._scans, self._writes = CapacityLimiter(SCANS_AT_ONCE), CapacityLimiter(1)
+        self._scans, self._writes = CapacityLimiter(SCANS_AT_ONCE), GroupCommit(self._writer)
         with facts():
             self._held = self._readers.connect()
 
@@ -98,13 +99,8 @@ class _Sqlite(Database):
                 return await in_thread(on_sqlite, self._readers, work, SECONDS_TO_SCAN)
 
     async def write(self, work: Work[T]) -> T:
-        def run() -> T:
-            with self._writer.begin() as connection:
-                return work(connection)
-
         with facts():
-            async with self._writes:
-                return await patiently(lambda: in_thread(run))
+            return await self._writes.run(work)
 
     async def close(self) -> None:
         self._held.close()
