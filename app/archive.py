@@ -59,3 +59,4 @@ class Archive:
         await self.codecs.close()
         await self.database.close()
         await self.store.close()
+        self.cache.close()

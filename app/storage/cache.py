@@ -55,7 +55,7 @@ class Cache:
         self._makers: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         with facts():
             own, used = boot.claim(folder)
-            finalize(self, os.close, used)
+            self._leave = finalize(self, os.close, used)
             self._entries, self._making, self._held = (own / name for name in ("entries", "making", "held"))
             self._total = own / "bytes"
             self._lock = own / "lock"
@@ -65,6 +65,10 @@ class Cache:
                 sweep(each)
             with boot.locked(self._lock):
                 self._set_total(sum(entry.size for entry in self._walk()))
+
+    def close(self) -> None:
+        """Use it no more: another boot's process may then remove it."""
+        self._leave()
 
     async def hold(self, key: str, make: Make) -> Held:
         """The file of a key: the cached one, or one that `make` writes to the path it is given.

@@ -190,7 +190,9 @@ async def test_nothing_of_another_boot_is_trusted_or_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A power cut may leave an entry with its name and size, but not its bytes."""
-    (await Cache(tmp_path, 1000).hold("a", writes(b"torn"))).release()
+    before = Cache(tmp_path, 1000)
+    (await before.hold("a", writes(b"torn"))).release()
+    before.close()
     (tmp_path / "entries" / "00").mkdir(parents=True)
     (tmp_path / "bytes").write_text("4")
     monkeypatch.setattr(boot, "current", lambda: "next")
