@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import cycle, islice
@@ -16,6 +17,8 @@ from bench.peers import Peer
 SLOW = 64
 _SIP, _SECONDS = 1 << 14, 0.25
 _REQUESTS = 100
+#: Until each of them has its plan and a full socket: from then on they are only slow.
+_SETTLED = 4.0
 
 
 def patience(peer: Peer, scale: Scale, rounds: int) -> dict[str, str]:
@@ -46,6 +49,7 @@ def _slow_clients(peer: Peer) -> Iterator[None]:
         each.sendall(request)
     reader = threading.Thread(target=_sip, args=(sockets, done))
     reader.start()
+    time.sleep(_SETTLED)
     try:
         yield
     finally:
