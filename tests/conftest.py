@@ -6,11 +6,14 @@ import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import pytest
 from sqlalchemy import Connection, Engine, event
 
 from app.database import Database, migrate
+from app.database.statements import Statement
 from app.models import Study
 from tests.postgres import Cluster, NoServerError, cluster, remember, restore
 
@@ -99,7 +102,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def statements() -> Callable[[], AbstractContextManager[list[str]]]:
-    """`with statements() as seen:` collects the SQL that SQLAlchemy sends meanwhile, on either engine."""
+    """`with statements() as seen:` collects the SQL that is sent meanwhile, on either engine."""
     return _statements
 
 
@@ -110,8 +113,14 @@ def _statements() -> Iterator[list[str]]:
     def record(_connection: Connection, _cursor: object, statement: str, *_rest: object) -> None:
         seen.append(statement)
 
+    def execute(statement: Statement, *arguments: Any) -> Any:
+        seen.append(statement._text.text)
+        return original(statement, *arguments)
+
+    original = Statement._execute
     event.listen(Engine, "before_cursor_execute", record)
     try:
-        yield seen
+        with patch.object(Statement, "_execute", execute):
+            yield seen
     finally:
         event.remove(Engine, "before_cursor_execute", record)

@@ -1,6 +1,6 @@
 """The index's tables as statements name them, and one condition for any number of values."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -8,15 +8,15 @@ import orjson
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    FromClause,
     Integer,
     Select,
     Table,
-    Text,
     bindparam,
     cast,
     column,
-    literal_column,
     select,
+    true,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -54,7 +54,7 @@ def among(attribute: ColumnElement[Any], values: Iterable[str | int]) -> ColumnE
 
 
 def listed(values: Iterable[Any]) -> str:
-    """Any number of values, or of items, as one parameter. Without NUL: PostgreSQL cannot hold it."""
+    """Any number of values as one parameter. Without NUL: PostgreSQL cannot hold it."""
     return orjson.dumps(list(values)).decode()
 
 
@@ -63,14 +63,16 @@ def rows_of(parameter: str, *beside: ColumnElement[Any]) -> Select[Any]:
     return select(cast(column("value"), BigInteger), *beside).select_from(_Each(bindparam(parameter)))
 
 
-def text_part(place: int) -> ColumnElement[str]:
-    """A text in the row at hand of `Items`."""
-    return cast(_Part(literal_column(str(place))), Text)
+def packed(lists: Mapping[int, Iterable[str]]) -> str:
+    """Any number of lists of texts, each under a number, as one parameter; without NUL, as above."""
+    return orjson.dumps({str(number): list(texts) for number, texts in lists.items()}).decode()
 
 
-def number_part(place: int) -> ColumnElement[int]:
-    """An integer in the row at hand of `Items`."""
-    return cast(_Part(literal_column(str(place))), BigInteger)
+def pairs_of(parameter: str) -> tuple[FromClause, ColumnElement[int], ColumnElement[str]]:
+    """A row for each number and text of the lists that `packed` makes this parameter of; its two columns."""
+    entry = _Entries(bindparam(parameter)).table_valued("key", "value", name="entry")
+    item = _Each(entry.c.value).table_valued("value", name="item")
+    return entry.join(item, true()), cast(entry.c.key, BigInteger), item.c.value
 
 
 def _among(attribute: ColumnElement[Any], values: ColumnElement[Any]) -> ColumnElement[bool]:
@@ -88,39 +90,21 @@ class _Each(FunctionElement[Any]):
     on_postgres = "jsonb_array_elements_text"
 
 
-class Items(FunctionElement[Any]):
-    """The items of a JSON array of arrays as rows, whose places `text_part` and `number_part` read."""
+class _Entries(FunctionElement[Any]):
+    """The entries of a JSON object as rows, in the columns `key` and `value`."""
 
     inherit_cache = True
-    name = "items"
-    on_postgres = "jsonb_array_elements"
-
-
-class _Part(FunctionElement[Any]):
-    """One place of an item."""
-
-    inherit_cache = True
-    name = "part"
-    type = Text()
+    name = "entries"
+    on_postgres = "jsonb_each"
 
 
 @compiles(_Each, "sqlite")
-@compiles(Items, "sqlite")
-def _rows_on_sqlite(element: _Each | Items, compiler: SQLCompiler, **options: Any) -> str:
+@compiles(_Entries, "sqlite")
+def _rows_on_sqlite(element: _Each | _Entries, compiler: SQLCompiler, **options: Any) -> str:
     return f"json_each({compiler.process(element.clauses, **options)})"
 
 
 @compiles(_Each, "postgresql")
-@compiles(Items, "postgresql")
-def _rows_on_postgres(element: _Each | Items, compiler: SQLCompiler, **options: Any) -> str:
+@compiles(_Entries, "postgresql")
+def _rows_on_postgres(element: _Each | _Entries, compiler: SQLCompiler, **options: Any) -> str:
     return f"{element.on_postgres}(CAST({compiler.process(element.clauses, **options)} AS JSONB))"
-
-
-@compiles(_Part, "sqlite")
-def _part_on_sqlite(element: _Part, compiler: SQLCompiler, **options: Any) -> str:
-    return f"json_extract(value, '$[' || {compiler.process(element.clauses, **options)} || ']')"
-
-
-@compiles(_Part, "postgresql")
-def _part_on_postgres(element: _Part, compiler: SQLCompiler, **options: Any) -> str:
-    return f"(value ->> {compiler.process(element.clauses, **options)})"

@@ -13,18 +13,18 @@ import orjson
 from sqlalchemy import BigInteger, Connection, and_, bindparam, delete, exists, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from app.database.statements import Statement
 from app.index.stored_form import decode_json
 from app.index.tables import (
     INSTANCE,
     SERIES_TAG_VALUE,
     TAG_PATH,
     TAG_VALUE,
-    Items,
     listed,
-    number_part,
     one_of,
+    packed,
+    pairs_of,
     rows_of,
-    text_part,
 )
 from app.index.tag_values import INDEXED, MOST, Tags, Value, mark, merge, tags
 
@@ -57,40 +57,36 @@ def fill(connection: Connection) -> None:
 
 
 def _missing(connection: Connection, found: Mapping[int, Tags]) -> tuple[_Missing, _Rows]:
-    """What the series do not hold yet, nor their marks say; and the rows of those values."""
-    asked = [
-        [series, digest, mark(value.path).digest]
-        for series, held in found.items()
-        for digest, value in held.items()
-    ]
+    """What the series do not hold yet, and the rows of those values."""
     missing: _Missing = defaultdict(list)
     known: _Rows = {}
-    if asked:
-        for row in connection.execute(_MISSING, {"asked": listed(asked)}):
-            missing[row.series].append(found[row.series][row.digest])
-            known[row.digest] = row.id
+    if found:
+        for series, digest, row in _MISSING.rows(connection, {"asked": packed(found)}):
+            missing[series].append(found[series][digest])
+            known[digest] = row
     return dict(missing), known
 
 
 def _within_bounds(connection: Connection, missing: _Missing) -> _Missing:
-    """The values, but only the mark of a path of which the series would hold too many; it then holds none."""
+    """The values, but none of a path whose mark the series holds, and only the mark of one that overflows."""
     paths = {value.path[0] for values in missing.values() for value in values}
-    rows = connection.execute(_COUNTS, {"series": listed(missing), "paths": listed(paths)})
-    before = {(row.series_id, (row.path, row.vr)): row for row in rows}
+    rows = _COUNTS.rows(connection, {"series": listed(missing), "paths": listed(paths)})
+    before = {(series, (path, vr)): held for series, path, vr, *held in rows}
     bounded: _Missing = {}
     emptied: list[dict[str, int]] = []
     for series, values in missing.items():
         counts = Counter(value.path for value in values)
         full = {value.path for value in values if value.form is None}
-        for path, count in counts.items():
-            held = before.get((series, path))
-            if held and held.held + count > MOST:
+        marked = set()
+        for path, more in counts.items():
+            path_id, held, least = before.get((series, path), (0, 0, None))
+            if least == "":  # it is the mark's text
+                marked.add(path)
+            elif held + more > MOST or path in full:
                 full.add(path)
-            if held and path in full:
-                emptied.append({"series": series, "path": held.path_id})
-        bounded[series] = [value for value in values if value.path not in full] + [
-            mark(path) for path in full
-        ]
+                emptied += [{"series": series, "path": path_id}] if held else []
+        kept = [value for value in values if value.path not in full | marked]
+        bounded[series] = kept + [mark(path) for path in full - marked]
     if emptied:
         connection.execute(_EMPTY, emptied)
     return bounded
@@ -105,14 +101,13 @@ def _add(connection: Connection, missing: _Missing, known: _Rows) -> None:
         {"series": series, "values": listed(rows[value.digest] for value in held)}
         for series, held in missing.items()
     ]
-    connection.execute(_POST, postings)
+    _POST.run(connection, postings)
 
 
 def _look(connection: Connection, digests: Collection[str]) -> _Rows:
     if not digests:
         return {}
-    found = connection.execute(_KNOWN, {"digests": listed(digests)})
-    return dict.fromkeys(digests) | {row.digest: row.id for row in found}
+    return dict.fromkeys(digests) | dict(_KNOWN.rows(connection, {"digests": listed(digests)}))
 
 
 def _make(connection: Connection, new: list[Value]) -> _Rows:
@@ -123,13 +118,13 @@ def _make(connection: Connection, new: list[Value]) -> _Rows:
     if not new:
         return {}
     digests = {value.digest for value in new}
-    connection.execute(_inserting(connection.dialect.name).values, [_columns(value) for value in new])
+    _inserting(connection.dialect.name).values.run(connection, [_columns(value) for value in new])
     rows = _look(connection, digests)
     if None not in rows.values():
         return rows
     paths = [{"path": path, "vr": vr} for path, vr in sorted({value.path for value in new})]
-    connection.execute(_inserting(connection.dialect.name).paths, paths)
-    connection.execute(_inserting(connection.dialect.name).values, [_columns(value) for value in new])
+    _inserting(connection.dialect.name).paths.run(connection, paths)
+    _inserting(connection.dialect.name).values.run(connection, [_columns(value) for value in new])
     return _look(connection, digests)
 
 
@@ -140,8 +135,8 @@ def _columns(value: Value) -> dict[str, Any]:
 
 
 class _Inserting(NamedTuple):
-    values: Any
-    paths: Any
+    values: Statement
+    paths: Statement
 
 
 @cache
@@ -156,42 +151,49 @@ def _inserting(dialect: str) -> _Inserting:
         TAG_PATH.c.vr == bindparam("vr", type_=TAG_PATH.c.vr.type),
     )
     values = insert(TAG_VALUE).from_select(["path_id", "digest", "text", "number"], value)
-    return _Inserting(values.on_conflict_do_nothing(), insert(TAG_PATH).on_conflict_do_nothing())
+    paths = insert(TAG_PATH).on_conflict_do_nothing()
+    return _Inserting(Statement(values.on_conflict_do_nothing()), Statement(paths, ["path", "vr"]))
 
 
-_ASKED = Items(bindparam("asked"))
-_SERIES, _DIGEST, _MARK = number_part(0), text_part(1), text_part(2)
-_held, _mark = SERIES_TAG_VALUE.alias("held"), TAG_VALUE.alias("mark")
-_MISSING = (
-    select(_SERIES.label("series"), _DIGEST.label("digest"), TAG_VALUE.c.id)
+_ASKED, _SERIES, _DIGEST = pairs_of("asked")
+_held = SERIES_TAG_VALUE.alias("held")
+_MISSING = Statement(
+    select(_SERIES, _DIGEST, TAG_VALUE.c.id)
     .select_from(_ASKED.outerjoin(TAG_VALUE, TAG_VALUE.c.digest == _DIGEST))
     .where(
         ~exists(
             select(_held.c.value_id).where(_held.c.series_id == _SERIES, _held.c.value_id == TAG_VALUE.c.id)
-        ),
-        ~exists(
-            select(_held.c.value_id)
-            .join(_mark, _mark.c.id == _held.c.value_id)
-            .where(_held.c.series_id == _SERIES, _mark.c.digest == _MARK)
-        ),
+        )
     )
 )
-_KNOWN = select(TAG_VALUE.c.digest, TAG_VALUE.c.id).where(one_of(TAG_VALUE.c.digest, "digests"))
-_COUNTS = (
+_KNOWN = Statement(select(TAG_VALUE.c.digest, TAG_VALUE.c.id).where(one_of(TAG_VALUE.c.digest, "digests")))
+_PATHS = select(TAG_PATH.c.id).where(one_of(TAG_PATH.c.path, "paths"))
+_counts = (
     select(
         SERIES_TAG_VALUE.c.series_id,
         TAG_VALUE.c.path_id,
-        TAG_PATH.c.path,
-        TAG_PATH.c.vr,
         func.count().label("held"),
+        func.min(TAG_VALUE.c.text).label("least"),
     )
     .join(TAG_VALUE, TAG_VALUE.c.id == SERIES_TAG_VALUE.c.value_id)
-    .join(TAG_PATH, TAG_PATH.c.id == TAG_VALUE.c.path_id)
-    .where(one_of(SERIES_TAG_VALUE.c.series_id, "series"), one_of(TAG_PATH.c.path, "paths"))
-    .group_by(SERIES_TAG_VALUE.c.series_id, TAG_VALUE.c.path_id, TAG_PATH.c.path, TAG_PATH.c.vr)
+    .where(one_of(SERIES_TAG_VALUE.c.series_id, "series"), TAG_VALUE.c.path_id.in_(_PATHS))
+    .group_by(SERIES_TAG_VALUE.c.series_id, TAG_VALUE.c.path_id)
+    .subquery("counts")
 )
-_POST = insert(SERIES_TAG_VALUE).from_select(
-    ["value_id", "series_id"], rows_of("values", bindparam("series", type_=BigInteger))
+_COUNTS = Statement(
+    select(
+        _counts.c.series_id,
+        TAG_PATH.c.path,
+        TAG_PATH.c.vr,
+        _counts.c.path_id,
+        _counts.c.held,
+        _counts.c.least,
+    ).join(TAG_PATH, TAG_PATH.c.id == _counts.c.path_id)
+)
+_POST = Statement(
+    insert(SERIES_TAG_VALUE).from_select(
+        ["value_id", "series_id"], rows_of("values", bindparam("series", type_=BigInteger))
+    )
 )
 _EMPTY = delete(SERIES_TAG_VALUE).where(
     SERIES_TAG_VALUE.c.series_id == bindparam("series", type_=BigInteger),

@@ -12,8 +12,9 @@ from enum import StrEnum
 from functools import cache
 from typing import Any, Self
 
-from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
+from app.database.statements import Statement
 from app.errors import Forbidden, NotFound
 from app.index import columns, tag_writer
 from app.index.entry import Columns, Entry
@@ -53,8 +54,7 @@ def existing(
     """The sha256 of those SOP Instance UIDs that the collection holds, as far as the viewer may see."""
     scope = Scope(collection)
     values = {**parameters(scope, viewer), "instances": listed(uids)}
-    rows = connection.execute(_instances(shape(scope, viewer)), values)
-    return {row.sop_instance_uid: row.sha256 for row in rows}
+    return dict(_instances(shape(scope, viewer)).rows(connection, values))
 
 
 def upsert(connection: Connection, collection: int, entries: Sequence[Entry]) -> list[Outcome]:
@@ -105,9 +105,8 @@ class _Held:
     def look(cls, connection: Connection, collection: int, entries: Sequence[Entry]) -> Self:
         digests = existing(connection, collection, OWNER, {entry.instance for entry in entries})
         series = {entry.series for entry in entries}
-        rows = connection.execute(_SERIES, {"collection": collection, "series": listed(series)}).all()
-        studies = {row.series_instance_uid: row.study_instance_uid for row in rows}
-        return cls(digests, studies, {row.series_instance_uid: row.id for row in rows})
+        rows = _SERIES.rows(connection, {"collection": collection, "series": listed(series)})
+        return cls(digests, {uid: study for uid, study, _ in rows}, {uid: row for uid, _, row in rows})
 
     def judge(self, entry: Entry) -> Outcome:
         known = self.digests.get(entry.instance)
@@ -127,12 +126,11 @@ def _told_whole(stored: Sequence[Entry]) -> list[Entry]:
 
 def _take_turn(connection: Connection, collection: int) -> _Place:
     """Lock the collection's row (SQLite has but one writer at a time anyway)."""
-    row = connection.execute(_TURN, {"collection": collection}).first()
-    if row is None:
-        raise NotFound
-    if not row.rolling:
+    for rolling, latest_version, access_unit in _TURN.rows(connection, {"collection": collection}):
+        if rolling:
+            return _Place(collection, access_unit, latest_version + 1, now())
         raise Forbidden("This collection changes by published versions only: store into a submission to it.")
-    return _Place(collection, row.access_unit, row.latest_version + 1, now())
+    raise NotFound
 
 
 def _insert(connection: Connection, place: _Place, held: dict[str, int], stored: Sequence[Entry]) -> None:
@@ -142,10 +140,10 @@ def _insert(connection: Connection, place: _Place, held: dict[str, int], stored:
     instances = [
         {**entry.row, "series_row": rows[entry.series], "created_at": place.moment} for entry in stored
     ]
-    connection.execute(_INSERT_INSTANCE, instances)
+    _INSERT_INSTANCE.run(connection, instances)
     grown = [{"row": held[uid], "more": more} for uid, more in counts.items() if uid in held]
     if grown:
-        connection.execute(_GROW, grown)
+        _GROW.run(connection, grown)
     new: dict[int, list[Tags]] = defaultdict(list)
     for entry in stored:
         new[rows[entry.series]].append(entry.tags)
@@ -175,7 +173,7 @@ def _insert_series(
 def _studies(connection: Connection, place: _Place, entries: Sequence[Entry]) -> dict[str, int]:
     """The rows of the entries' studies by UID, made where they are missing."""
     values = {"collection": place.collection, "studies": listed({entry.study for entry in entries})}
-    held = {row.study_instance_uid: row.id for row in connection.execute(_STUDIES, values)}
+    held: dict[str, int] = dict(_STUDIES.rows(connection, values))
     first = {entry.study: entry for entry in reversed(entries) if entry.study not in held}
     if not first:
         return held
@@ -206,8 +204,8 @@ def _series_row(place: _Place, entry: Entry, study_row: int, instances: int) -> 
 
 
 @cache
-def _instances(seen: tuple[Scope, Viewer]) -> Select[Any]:
-    return (
+def _instances(seen: tuple[Scope, Viewer]) -> Statement:
+    return Statement(
         select(INSTANCE.c.sop_instance_uid, INSTANCE.c.sha256)
         .join(SERIES, SERIES.c.id == INSTANCE.c.series_row)
         .where(*series_conditions(*seen), one_of(INSTANCE.c.sop_instance_uid, "instances"))
@@ -220,21 +218,25 @@ def _live(table: Any) -> tuple[Any, ...]:
 
 
 _UNIT = select(func.min(ACCESS_UNIT.c.id)).where(ACCESS_UNIT.c.collection_id == COLLECTION.c.id)
-_TURN = (
-    select(COLLECTION.c.rolling, COLLECTION.c.latest_version, _UNIT.scalar_subquery().label("access_unit"))
+_TURN = Statement(
+    select(COLLECTION.c.rolling, COLLECTION.c.latest_version, _UNIT.scalar_subquery())
     .where(COLLECTION.c.id == bindparam("collection"))
     .with_for_update(key_share=True, of=COLLECTION)
 )
-_STUDIES = select(STUDY.c.id, STUDY.c.study_instance_uid).where(
-    *_live(STUDY), one_of(STUDY.c.study_instance_uid, "studies")
+_STUDIES = Statement(
+    select(STUDY.c.study_instance_uid, STUDY.c.id).where(
+        *_live(STUDY), one_of(STUDY.c.study_instance_uid, "studies")
+    )
 )
-_SERIES = select(SERIES.c.id, SERIES.c.series_instance_uid, SERIES.c.study_instance_uid).where(
-    *_live(SERIES), one_of(SERIES.c.series_instance_uid, "series")
+_SERIES = Statement(
+    select(SERIES.c.series_instance_uid, SERIES.c.study_instance_uid, SERIES.c.id).where(
+        *_live(SERIES), one_of(SERIES.c.series_instance_uid, "series")
+    )
 )
 _INSERT_STUDY = insert(STUDY).returning(STUDY.c.id, STUDY.c.study_instance_uid)
 _INSERT_SERIES = insert(SERIES).returning(SERIES.c.id, SERIES.c.series_instance_uid)
-_INSERT_INSTANCE = insert(INSTANCE)
-_GROW = (
+_INSERT_INSTANCE = Statement(insert(INSTANCE), [each.name for each in INSTANCE.c if not each.primary_key])
+_GROW = Statement(
     update(SERIES)
     .where(SERIES.c.id == bindparam("row"))
     .values(
