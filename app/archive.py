@@ -1,9 +1,8 @@
 """The house: the machines of one process, opened together and closed together."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Self
-
-from anyio import CapacityLimiter
 
 from app.codecs import Codecs
 from app.database import Database
@@ -34,7 +33,7 @@ class Archive:
     store: ObjectStore
     spools: Spools
     codecs: Codecs
-    examining: CapacityLimiter
+    examining: asyncio.Semaphore
     cache: Cache
     recent: Recent
 
@@ -51,7 +50,7 @@ class Archive:
         )
         codecs = Codecs(settings.codec_processes, settings.codec_seconds, settings.codec_memory)
         cache = Cache(settings.data / "cache", settings.cache_bytes, settings.spare_bytes)
-        examining = CapacityLimiter(EXAMINED_AT_ONCE)
+        examining = asyncio.Semaphore(EXAMINED_AT_ONCE)
         return cls(settings, database, store, spools, codecs, examining, cache, Recent(RECENT))
 
     async def close(self) -> None:

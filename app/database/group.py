@@ -1,15 +1,16 @@
 """Group commit on SQLite: transactions that wait for the writer share one, and wait for the disk but once."""
 
+import asyncio
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from anyio import CapacityLimiter
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from app.database.facts import Work, patiently
+from app.database.statements import Statement
 from app.threads import in_thread
 
 T = TypeVar("T")
@@ -36,7 +37,7 @@ class GroupCommit:
 
     def __init__(self, writer: Engine) -> None:
         self._writer = writer
-        self._turn = CapacityLimiter(1)
+        self._turn = asyncio.Lock()
         self._waiting: deque[_Write] = deque()
 
     async def run(self, work: Work[T]) -> T:
@@ -106,10 +107,19 @@ def _failure(connection: Connection) -> Exception | None:
 
 
 def _within(connection: Connection, write: _Write) -> tuple[Any, Exception | None]:
+    _SAVEPOINT.rows(connection)
+    outcome: tuple[Any, Exception | None]
     try:
-        with connection.begin_nested():
-            return write.work(connection), None
+        outcome = write.work(connection), None
     except DBAPIError:
         raise
     except Exception as error:
-        return None, error
+        _BACK.rows(connection)
+        outcome = None, error
+    _RELEASE.rows(connection)
+    return outcome
+
+
+_SAVEPOINT, _BACK, _RELEASE = (
+    Statement(text(f"{what} before")) for what in ("SAVEPOINT", "ROLLBACK TO", "RELEASE")
+)

@@ -18,6 +18,7 @@ Values = Mapping[str, Any]
 #: A row, by the places of its columns: text, numbers and bytes, as the driver gives them.
 Row = tuple[Any, ...]
 
+_NONE: Values = {}
 _DIALECT = sqlite.dialect(paramstyle="named")
 
 
@@ -31,10 +32,11 @@ class Statement:
         self._clause = clause
         self._columns = columns
 
-    def rows(self, connection: Connection, values: Values) -> Sequence[Row]:
+    def rows(self, connection: Connection, values: Values = _NONE) -> Sequence[Row]:
         """All rows."""
         if driver := self._driver(connection):
-            return self._execute(driver.execute, self._text.ready(values)).fetchall()
+            found: list[Row] = self._execute(driver.execute, self._text.ready(values)).fetchall()
+            return found
         return [tuple(row) for row in connection.execute(self._clause, values)]
 
     def run(self, connection: Connection, values: Sequence[Values]) -> None:

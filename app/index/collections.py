@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, select
 
+from app.database.statements import Statement
 from app.models import Collection
 
 #: The rolling collection that takes what is stored at the archive's own root.
@@ -20,7 +21,9 @@ class Found:
 
 
 _COLLECTION = Collection.metadata.tables["collection"]
-_BY_SLUG = select(_COLLECTION.c.id, _COLLECTION.c.rolling).where(_COLLECTION.c.slug == bindparam("slug"))
+_BY_SLUG = Statement(
+    select(_COLLECTION.c.id, _COLLECTION.c.rolling).where(_COLLECTION.c.slug == bindparam("slug"))
+)
 
 
 #: What a collection may be called; nothing else is looked up.
@@ -31,5 +34,6 @@ def find(connection: Connection, slug: str) -> Found | None:
     """The collection of this name, or None."""
     if not _SLUG.fullmatch(slug):
         return None
-    row = connection.execute(_BY_SLUG, {"slug": slug}).first()
-    return Found(row.id, row.rolling) if row else None
+    return next(
+        (Found(row, bool(rolling)) for row, rolling in _BY_SLUG.rows(connection, {"slug": slug})), None
+    )

@@ -11,6 +11,7 @@ from app.dicom import store_response
 from app.dicom.store_response import Failed, Outcome
 from app.dicom.xml_model import to_xml
 from app.errors import TooLarge, UnsupportedMediaType
+from app.routers.below_root import RootRoute
 from app.routers.dependencies import ARoot, get_ask
 from app.routers.responses import dicom_json
 from app.routers.wado import address
@@ -22,7 +23,7 @@ from app.storage.spool import Spools
 from app.wire import coding, media_types
 from app.wire.accept import Offer
 
-router = APIRouter(tags=["STOW-RS"])
+router = APIRouter(tags=["STOW-RS"], route_class=RootRoute)
 
 OFFERS = (
     Offer("json", DICOM_JSON, default=True, aliases=("application/json",)),
