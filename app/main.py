@@ -23,6 +23,7 @@ from app.routers import (
     wado,
     wado_uri,
 )
+from app.routers.below_root import put_below
 from app.routers.dependencies import named_collection
 from app.routers.heads import heads
 from app.routers.middleware import middleware
@@ -96,7 +97,7 @@ def create_app(settings: Settings | None = None, *, warm: bool = False) -> FastA
     for root in ROOTS:
         named = [Depends(named_collection)] if "{collection}" in root else []
         for routes in (*READING, stow.router):
-            app.include_router(routes, prefix=root, dependencies=named)
+            put_below(root, routes, app, named)
     for routes in BESIDE:
         app.include_router(routes)
     for root in ROOTS:

@@ -1,10 +1,11 @@
 """Routes below a DICOMweb root, whose functions take the request, the root and strings of the path."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from fastapi import Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.params import Depends
 from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
 
@@ -25,14 +26,37 @@ class RootRoute(APIRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; errors become answers where those of every route do."""
-        if scope["method"] not in (self.methods or ()):
-            return await super().handle(scope, receive, send)
-        request, path = Request(scope, receive, send), scope["path_params"]
-        root = await get_root(request)
-        response: Response = await self.endpoint(
+        if scope["method"] in (self.methods or ()):
+            response = await self._answer(Request(scope, receive, send))
+            await response(scope, receive, send)
+        else:
+            await super().handle(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        path, root = request.path_params, await get_root(request)
+        answer: Response = await self.endpoint(
             request, root, **{name: path[name] for name in self._parameters}
         )
-        await response(scope, receive, send)
+        return answer
+
+
+def put_below(root: str, router: APIRouter, app: FastAPI, declared: Sequence[Depends] = ()) -> None:
+    """Give the application the router's routes, below a root's path.
+
+    As routes of its own: those of an included router are each looked at twice, and at a higher price.
+    """
+    for route in router.routes:
+        if isinstance(route, APIRoute):
+            app.router.add_api_route(
+                root + route.path,
+                route.endpoint,
+                methods=list(route.methods or ()),
+                tags=route.tags,
+                dependencies=declared,
+                responses=route.responses,
+                openapi_extra=route.openapi_extra,
+                route_class_override=type(route),
+            )
 
 
 def _names(endpoint: Callable[..., Any]) -> tuple[str, ...]:
