@@ -56,8 +56,11 @@ def tags(attributes: Json) -> Tags:
 
 def merge(tags: Sequence[Tags]) -> Tags:
     """The values of several instances together; of a path with more than MOST, only its mark."""
-    merged: Tags = {}
-    for one in tags:
+    merged, *others = tags
+    if not others:
+        return merged  # as `tags` made it
+    merged = dict(merged)
+    for one in others:
         merged |= one
     counts = Counter(value.path for value in merged.values())
     full = {path for path, count in counts.items() if count > MOST}

@@ -52,8 +52,8 @@ def fill(connection: Connection) -> None:
         held: Tags = {}
         forms = select(INSTANCE.c.dicom_json).where(INSTANCE.c.series_row == series)
         for form in connection.scalars(forms):
-            held |= tags(orjson.loads(decode_json(form)))
-        write(connection, {series: merge([held])}, {series})
+            held = merge([held, tags(orjson.loads(decode_json(form)))])
+        write(connection, {series: held}, {series})
 
 
 def _missing(connection: Connection, found: Mapping[int, Tags]) -> tuple[_Missing, _Rows]:
