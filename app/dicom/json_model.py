@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final
 
 from app.dicom.charsets import NAME, TEXT, CharacterSet, character_set
@@ -21,6 +22,8 @@ _ALWAYS_BULK: Final = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010, 0x00420011}
 #: Their first value, a number of entries, is unsigned whatever the VR (PS3.3 section C.11.1.1.1).
 _LUT_DESCRIPTORS: Final = frozenset({0x00281101, 0x00281102, 0x00281103, 0x00283002})
 _UTF8: Final = "ISO_IR 192"
+#: Text up to this many bytes comes again and again, from instance to instance.
+_SHORT: Final = 64
 #: Groups that belong to a message or to the meta information.
 _OUTSIDE: Final = frozenset({0x0000, 0x0002})
 
@@ -85,12 +88,13 @@ class _Encoder:
         if vr in BINARY or (length > LONGEST_VALUE and vr in _MAY_BE_BULK):
             return self._binary(element, vr, key, path)
         value = self._data[offset : offset + length]
-        form = TEXTS.get(vr)
-        values = form(self._text(value, element, charset)) if form else self._numbers(value, element)
+        if vr in TEXTS:
+            return self._text(value, element, charset)
+        values = self._numbers(value, element)
         if values is None:
             self._warn(f"{name(tag)} has a length that its VR {vr} cannot have; it is given as UN.")
             return self._binary(element, "UN", key, path)
-        return {"vr": vr, "Value": values} if values else {"vr": vr}
+        return {"vr": vr, "Value": values}
 
     def _charset(self, element: Element) -> CharacterSet:
         charset = character_set(self._data[element.offset : element.offset + element.length])
@@ -98,14 +102,14 @@ class _Encoder:
             self._warn("(0008,0005) names a character set that does not exist.")
         return charset
 
-    def _text(self, value: bytes, element: Element, charset: CharacterSet) -> str:
+    def _text(self, value: bytes, element: Element, charset: CharacterSet) -> Json:
         if value.isascii() and b"\x1b" not in value:
-            return value.decode("ascii")
+            return (_remembered if len(value) <= _SHORT else _plain)(element.vr, value)
         text, exact = charset.decode(value, NAME if element.vr == "PN" else TEXT)
         if not exact:
             self._warn(f"{name(element.tag)} has bytes outside of its character set.")
         self.beyond_ascii = True
-        return text
+        return _told(element.vr, text)
 
     def _numbers(self, value: bytes, element: Element) -> list[Any] | None:
         found = numbers(value, element.vr, self._little_endian)
@@ -122,3 +126,16 @@ class _Encoder:
         value = self._data[offset : offset + length]
         value = value if self._little_endian else little_endian(value, element.vr)
         return {"vr": vr, "InlineBinary": b64encode(value).decode("ascii")}
+
+
+def _told(vr: str, text: str) -> Json:
+    values = TEXTS[vr](text)
+    return {"vr": vr, "Value": values} if values else {"vr": vr}
+
+
+def _plain(vr: str, value: bytes) -> Json:
+    return _told(vr, value.decode("ascii"))
+
+
+#: The instances of a series say mostly the same: one object stands in all of them, and nobody changes it.
+_remembered = lru_cache(1 << 13)(_plain)
