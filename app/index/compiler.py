@@ -11,7 +11,6 @@ from sqlalchemy import (
     Integer,
     Select,
     bindparam,
-    case,
     func,
     literal,
     select,
@@ -28,8 +27,8 @@ from app.query.ast import Level, Query
 from app.query.searchable import BY_PATH, MODALITIES_IN_STUDY
 from app.viewer import Viewer
 
-#: From so many series on, a modality is common.
-MANY = 2_000
+#: A modality of so many series is common, in whatever archive.
+MANY = 1_000
 
 _TABLES: dict[Level, FromClause] = {Level.STUDY: STUDY, Level.SERIES: SERIES, Level.INSTANCE: INSTANCE}
 
@@ -87,6 +86,19 @@ def candidates(
     return _matching(columns, form, scope, viewer).params(parameters(values, scope, viewer))
 
 
+def modality_share(form: Asked, scope: Scope, viewer: Viewer) -> Select[Any]:
+    """How many series have the modality asked for, counted up to MANY; and how many studies there may be,
+    whoever sees them. Executed with `parameters`.
+    """
+    of = [_is_of_modality(form.modality, SERIES)] if form.modality else []
+    alike = select(SERIES.c.id).where(*of, *series_conditions(scope, viewer))
+    counted = select(func.count()).select_from(
+        alike.limit(bindparam("many", type_=Integer)).subquery("alike")
+    )
+    studies = func.coalesce(func.max(STUDY.c.id), 0)
+    return select(counted.scalar_subquery().label("alike"), studies.label("studies"))
+
+
 def remaining(
     form: Asked, scope: Scope, viewer: Viewer, carried: Sequence[ColumnElement[bool]] = ()
 ) -> ColumnElement[int]:
@@ -111,7 +123,7 @@ def _addresses(form: Asked, scope: Scope, viewer: Viewer) -> Select[Any]:
         select(*_ALWAYS[form.level][: form.level])
         .distinct()
         .select_from(_from(form.level, with_study=False))
-        .where(*_address(form), *seen(scope, viewer))
+        .where(*_address(form), *_conditions(form, scope, viewer), *seen(scope, viewer))
     )
 
 
@@ -173,10 +185,10 @@ def _order(form: Asked) -> list[ColumnElement[Any]]:
 
 def _conditions(form: Asked, scope: Scope, viewer: Viewer) -> list[ColumnElement[bool]]:
     in_items = [found for found in form.limits if len(found.attribute.path) > 1]
-    by_modality = [found for found in form.limits if found.attribute.keyword == MODALITIES_IN_STUDY]
-    own = [found for found in form.limits if found not in in_items and found not in by_modality]
+    own = [found for found in form.limits if found not in in_items and found != form.modality]
     conditions = [_own(found, form.level) for found in own]
-    conditions += [_has_modality(found, form.level, scope, viewer) for found in by_modality]
+    if form.modality:
+        conditions.append(_has_modality(form, form.modality, scope, viewer))
     return [*conditions, _has_item(in_items)] if in_items else conditions
 
 
@@ -186,22 +198,19 @@ def _own(found: Limit, level: Level) -> ColumnElement[bool]:
     return by_name(found.comparison, columns_of(_TABLES[BY_PATH[found.attribute.path].level]))
 
 
-def _has_modality(found: Limit, level: Level, scope: Scope, viewer: Viewer) -> ColumnElement[bool]:
+def _has_modality(form: Asked, found: Limit, scope: Scope, viewer: Viewer) -> ColumnElement[bool]:
     """Some visible series of the study has the modality (PS3.4 C.3.4).
 
     A rare modality is quickest listed with its studies, a common one looked for in each study as it comes up.
     """
-    series, most = named(SERIES, "series_of_study"), bindparam("many", type_=Integer)
-    matches = by_name(found.comparison, lambda *_: series.c.modality)
-    alike = select(series.c.id).where(matches, *series_conditions(scope, viewer, series)).limit(most)
-    many = select(func.count() >= most).select_from(alike.subquery("alike")).scalar_subquery()
-    seen = visible.series(scope, viewer, series)
-    studies = select(series.c.study_instance_uid).where(matches, *seen)
-    # A term of no index: SQLite would take that of the modalities, and read a common one's series each time.
-    unindexed = by_name(found.comparison, lambda *_: literal("").concat(series.c.modality))
-    study = _study_uid(level)
-    own = select(series.c.id).where(series.c.study_instance_uid == study, unindexed, *seen)
-    return case((many, own.correlate(study.table).exists()), else_=study.in_(studies))
+    series, study = named(SERIES, "series_of_study"), _study_uid(form.level)
+    of = series.c.study_instance_uid
+    having = select(of).where(_is_of_modality(found, series), *visible.series(scope, viewer, series))
+    return study.in_(having) if form.rare else having.where(of == study).correlate(study.table).exists()
+
+
+def _is_of_modality(found: Limit, series: FromClause) -> ColumnElement[bool]:
+    return by_name(found.comparison, lambda *_: series.c.modality)
 
 
 def _has_item(found: Sequence[Limit]) -> ColumnElement[bool]:
