@@ -107,7 +107,7 @@ def _measured(
     options: Namespace,
     where: str = "",
 ) -> Iterator[Row]:
-    chosen = [each for each in operations if each.name.startswith(options.only)]
+    chosen = [each for each in operations if each.name.startswith(tuple(options.only) or "")]
     with _bar(console) as bar:
         task = bar.add_task("measuring", total=len(chosen))
         for operation in chosen:
@@ -135,7 +135,12 @@ def _options() -> Namespace:
     parser.add_argument(
         "--short", action="store_true", help="little data: shows only that the benchmark works"
     )
-    parser.add_argument("--only", default="", help="the operations whose names begin so, as `STOW`")
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        help="the operations whose names begin so, as `STOW`; again for more",
+    )
     parser.add_argument(
         "--grown", action="store_true", help="instead: searches and STOW at 5,000, then at 50,000 instances"
     )
