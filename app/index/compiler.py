@@ -86,17 +86,14 @@ def candidates(
     return _matching(columns, form, scope, viewer).params(parameters(values, scope, viewer))
 
 
-def modality_share(form: Asked, scope: Scope, viewer: Viewer) -> Select[Any]:
-    """How many series have the modality asked for, counted up to MANY; and how many studies there may be,
-    whoever sees them. Executed with `parameters`.
+def modality_share(modality: Limit, scope: Scope, viewer: Viewer) -> Select[Any]:
+    """How many series are of the modality, counted up to MANY; and how many studies there may be, whoever
+    sees them. Executed with `parameters`.
     """
-    of = [_is_of_modality(form.modality, SERIES)] if form.modality else []
-    alike = select(SERIES.c.id).where(*of, *series_conditions(scope, viewer))
-    counted = select(func.count()).select_from(
-        alike.limit(bindparam("many", type_=Integer)).subquery("alike")
-    )
-    studies = func.coalesce(func.max(STUDY.c.id), 0)
-    return select(counted.scalar_subquery().label("alike"), studies.label("studies"))
+    found = select(SERIES.c.id).where(_is_of_modality(modality, SERIES), *series_conditions(scope, viewer))
+    counted = found.limit(bindparam("many", type_=Integer)).subquery("alike")
+    alike = select(func.count()).select_from(counted).scalar_subquery()
+    return select(alike.label("alike"), func.coalesce(func.max(STUDY.c.id), 0).label("studies"))
 
 
 def remaining(

@@ -1,4 +1,7 @@
-"""Runs a Query: one statement for the page, one for what is counted, more where no column suffices."""
+"""Runs a Query: one statement for the page, one for what is counted, more where no column suffices.
+
+ModalitiesInStudy takes one before them: a rare modality is looked for in another way than a common one.
+"""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -52,7 +55,7 @@ def read(connection: Connection, query: Query, scope: Scope, viewer: Viewer) -> 
     seen = shape(scope, viewer)
     ask = _Asking(connection, compiler.parameters(values, scope, viewer), _is_common(form, values))
     if form.modality:
-        [share] = ask.rows(compiler.modality_share, form, *seen)
+        [share] = ask.rows(compiler.modality_share, form.modality, *seen)
         form = replace(form, rare=_is_rare(query, share.alike, share.studies))
     carried = _carried(connection, query, scope, viewer) if form.tagged else ()
     rows = ask.rows(compiler.page, form, *seen, carried)
