@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
@@ -151,19 +151,21 @@ def _counts(scope: Scope, viewer: Viewer, *, with_first: bool) -> Select[Any]:
     return select(found, first.c.attributes).join(first, first.c.id == found.c.first)
 
 
-def _first_series(groups: Iterable[Row[Any]]) -> dict[str, bytes]:
+# Rows by place, in the order of `_counts`: by name each value would cost as much as all of them do so.
+
+
+def _first_series(groups: Iterable[Sequence[Any]]) -> dict[str, bytes]:
     """What the first series of each study keeps."""
-    latest_first = sorted(groups, key=attrgetter("first"), reverse=True)
-    return {group.study_instance_uid: group.attributes for group in latest_first}
+    return {group[0]: group[5] for group in sorted(groups, key=itemgetter(4), reverse=True)}
 
 
-def _grouped(groups: Iterable[Row[Any]]) -> dict[str, StudyCounts]:
-    by_study: dict[str, list[tuple[str, int, int]]] = defaultdict(list)
+def _grouped(groups: Iterable[Sequence[Any]]) -> dict[str, StudyCounts]:
+    by_study: dict[str, list[Sequence[Any]]] = defaultdict(list)
     for group in groups:
-        counted = group.modality, group.series, int(group.instances)
-        by_study[group.study_instance_uid].append(counted)
+        by_study[group[0]].append(group[1:4])
     return {study: _study_counts(*zip(*found, strict=True)) for study, found in by_study.items()}
 
 
-def _study_counts(modalities: Sequence[str], series: Sequence[int], instances: Sequence[int]) -> StudyCounts:
-    return StudyCounts(tuple(sorted(filter(None, modalities))), sum(series), sum(instances))
+def _study_counts(modalities: Sequence[str], series: Sequence[int], instances: Sequence[Any]) -> StudyCounts:
+    present = tuple(sorted(filter(None, modalities)))
+    return StudyCounts(present, sum(series), int(sum(instances)))
