@@ -25,7 +25,6 @@ from bench.peers import Peer, installed, orthanc, reading_room
 from bench.report import Row, Table, growth, markdown, rich
 
 GROWN, GROWN_SHORT = (5_000, 50_000), (200, 400)
-A_STUDY = 100
 #: Of the table, whatever the terminal's.
 WIDTH = 170
 
@@ -74,10 +73,10 @@ def _whole(console: Console, peers: Sequence[Peer], options: Namespace) -> Table
 
 def _grown(console: Console, peers: Sequence[Peer], options: Namespace) -> Table:
     """Searching and storing in an archive of few instances, and in the same one when it has many."""
-    table, held = Table(), 0
+    table, held, a_study = Table(), 0, Scale().instances_a_study
     for instances in GROWN_SHORT if options.short else GROWN:
-        scale = Scale(studies=instances // A_STUDY, instances_a_study=A_STUDY)
-        _fill(console, peers, partial(scale.found, held // A_STUDY), instances - held)
+        scale = Scale(studies=instances // a_study)
+        _fill(console, peers, partial(scale.found, held // a_study), instances - held)
         operations, held = (*searching(scale), *storing()), instances
         table.rows += _measured(console, peers, operations, options, f", of {instances:,} instances")
     table.memory = {peer.name: peer.memory() for peer in peers}

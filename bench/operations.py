@@ -74,7 +74,7 @@ def searching(scale: Scale) -> Iterator[Operation]:
     by_patient = [f"/studies?PatientID={patient_id(each)}" for each in some]
     by_accession = [f"/studies?AccessionNumber={accession_number(each)}" for each in some]
     by_uid = [f"/studies?StudyInstanceUID={Instance(each, 1, 1).study_uid}" for each in some]
-    reach = 3 if studies < 100 else 50
+    reach = 3 if studies < 1000 else 50
     yield _asked("studies by PatientID", by_patient, _studies(1), reach, 1.4)
     yield _asked("studies by AccessionNumber", by_accession, _studies(1), reach, 1.4)
     yield _asked("studies by UID", by_uid, _studies(1), reach, 1.4)

@@ -30,6 +30,7 @@ from app.viewer import Viewer
 #: A modality of so many series is common, in whatever archive.
 MANY = 1_000
 
+_SERIES_OF_STUDY = named(SERIES, "series_of_study")
 _TABLES: dict[Level, FromClause] = {Level.STUDY: STUDY, Level.SERIES: SERIES, Level.INSTANCE: INSTANCE}
 
 _ALWAYS: dict[Level, tuple[ColumnElement[Any], ...]] = {
@@ -115,6 +116,8 @@ def parameters(values: Mapping[str, Any], scope: Scope, viewer: Viewer) -> dict[
 
 def _addresses(form: Asked, scope: Scope, viewer: Viewer) -> Select[Any]:
     """Every address once: which of its rows answers matters only where a condition looks at them."""
+    if form.level == Level.STUDY and form.modality:
+        return _studies_of(form.modality, scope, viewer).distinct()
     seen = study_conditions if form.level == Level.STUDY else series_conditions
     return (
         select(*_ALWAYS[form.level][: form.level])
@@ -200,10 +203,18 @@ def _has_modality(form: Asked, found: Limit, scope: Scope, viewer: Viewer) -> Co
 
     A rare modality is quickest listed with its studies, a common one looked for in each study as it comes up.
     """
-    series, study = named(SERIES, "series_of_study"), _study_uid(form.level)
-    of = series.c.study_instance_uid
-    having = select(of).where(_is_of_modality(found, series), *visible.series(scope, viewer, series))
-    return study.in_(having) if form.rare else having.where(of == study).correlate(study.table).exists()
+    having, study = _studies_of(found, scope, viewer), _study_uid(form.level)
+    if form.rare:
+        return study.in_(having)
+    return having.where(_SERIES_OF_STUDY.c.study_instance_uid == study).correlate(study.table).exists()
+
+
+def _studies_of(modality: Limit, scope: Scope, viewer: Viewer) -> Select[Any]:
+    """The UIDs of the studies of all visible series of the modality."""
+    seen = visible.series(scope, viewer, _SERIES_OF_STUDY)
+    return select(_SERIES_OF_STUDY.c.study_instance_uid).where(
+        _is_of_modality(modality, _SERIES_OF_STUDY), *seen
+    )
 
 
 def _is_of_modality(found: Limit, series: FromClause) -> ColumnElement[bool]:

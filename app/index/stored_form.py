@@ -57,7 +57,7 @@ def encode_elements(attributes: Json, first: Collection[str]) -> bytes:
 
 def decode_elements(form: bytes, *, whole: bool) -> Elements:
     """Its elements; unless it is wanted whole, perhaps only those that come first."""
-    lines, _, rest = form[1:-1].partition(_BEFORE_REST)
-    if whole and rest:
-        lines += _BETWEEN + rest
+    # Where nothing comes first this is -1, the place of the last brace, as well.
+    end = -1 if whole else form.find(_BEFORE_REST)
+    lines = form[1:end].replace(_BEFORE_REST, _BETWEEN) if whole else form[1:end]
     return {line[1:9]: line for line in lines.split(_BETWEEN)} if lines else {}

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
+from typing import NamedTuple
 
 import orjson
 
@@ -15,8 +16,7 @@ from app.query.elements import Elements, document, is_private, piece, valued
 from app.query.returned import WHERE_PRESENT, wanted
 
 
-@dataclass(frozen=True, slots=True)
-class StudyCounts:
+class StudyCounts(NamedTuple):
     """What of a study the caller may see."""
 
     modalities: tuple[str, ...]
@@ -24,8 +24,7 @@ class StudyCounts:
     instances: int
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """One result: its full address, its kept attributes, and what was counted for it.
 
     `elements` may be more than are wanted, but of private ones they are just these, with their creators.
