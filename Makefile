@@ -39,7 +39,8 @@ format: install-dev  ## put the code in the house's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: install-dev  ## Reading Room and Orthanc (where installed) side by side: the ratio table, in half an hour
+bench: install-dev  ## Reading Room and Orthanc (where installed) side by side: the ratio tables, in an hour
+	$(BIN)/python -m bench
 	$(BIN)/python -m bench --grown
 
 N ?= 100000

@@ -7,7 +7,9 @@ ones do not count. What is printed are medians. CPU time per operation is what h
 import sys
 from argparse import ArgumentParser, BooleanOptionalAction, Namespace
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -17,13 +19,12 @@ from bench.corpus import SHORT, Scale
 from bench.ct import Instance
 from bench.machine import floors
 from bench.measure import BLOCK_SECONDS, compared, load
-from bench.operations import Operation, reading, searching, storing
+from bench.operations import Operation, on_postgres, reading, searching, storing
 from bench.patience import patience
 from bench.peers import Peer, installed, orthanc, reading_room
-from bench.report import OURS, Row, Table, markdown, rich
+from bench.report import Row, Table, growth, markdown, rich
 
-GROWN = (5_000, 50_000)
-A_STUDY = 100
+GROWN, GROWN_SHORT = (5_000, 50_000), (200, 400)
 #: Of the table, whatever the terminal's.
 WIDTH = 170
 
@@ -31,45 +32,71 @@ WIDTH = 170
 def main() -> int:
     """Run as the command line says; 1 where one of our own answers is wrong."""
     options, console = _options(), Console(width=WIDTH)
-    scale = SHORT if options.short else Scale()
-    table = Table(floors=floors(options.rounds, scale.series))
     with _running(options) as peers:
-        _fill(console, peers, scale.instances, sum(1 for _ in scale.instances()))
-        operations = (*searching(scale), *reading(scale), *storing())
-        table.rows += _measured(console, peers, operations, options)
-        table.patience = patience(peers[0], scale, options.rounds)
-        table.memory = {peer.name: peer.memory() for peer in peers}
-    for instances in GROWN if options.grown else ():
-        grown = Scale(studies=instances // A_STUDY, instances_a_study=A_STUDY)
-        with _running(options) as peers:
-            _fill(console, peers, grown.found, instances)
-            operations = (*searching(grown), *storing())
-            table.rows += _measured(console, peers, operations, options, f", of {instances:,} instances")
+        table = (_grown if options.grown else _whole)(console, peers, options)
     console.print(rich(table))
     if options.markdown:
         options.markdown.write_text(markdown(table))
-    return int(any(row.costs[OURS].wrong for row in table.rows))
+    return int(any(row.ours.wrong for row in table.rows))
 
 
 @contextmanager
 def _running(options: Namespace) -> Iterator[list[Peer]]:
+    """Ours first."""
     with ExitStack() as running:
-        peers = [running.enter_context(reading_room(options.workers, options.database, OURS))]
-        if options.orthanc:
-            peers.append(running.enter_context(orthanc()))
-        if options.tree:
-            peers.append(running.enter_context(orthanc(options.tree)))
-        yield peers
+        if options.database:
+            first = reading_room(options.workers, options.database, "PostgreSQL")
+            beside = [reading_room(options.workers, "", "SQLite")]
+        else:
+            first = reading_room(options.workers, "", "Reading Room")
+            beside = [orthanc()] if options.orthanc else []
+            beside += [orthanc(options.tree)] if options.tree else []
+        yield [running.enter_context(each) for each in (first, *beside)]
+
+
+def _whole(console: Console, peers: Sequence[Peer], options: Namespace) -> Table:
+    """Every operation, and with all of them what the machine can do at best."""
+    scale = SHORT if options.short else Scale()
+    table, every = Table(), not (options.only or options.database)
+    if every:
+        table.floors = floors(options.rounds, scale.series)
+    _fill(console, peers, scale.instances, sum(1 for _ in scale.instances()))
+    operations = (*searching(scale), *reading(scale), *storing())
+    if options.database:
+        operations = tuple(map(on_postgres, operations))
+    table.rows += _measured(console, peers, operations, options)
+    if every:
+        table.patience = patience(peers[0], scale, options.rounds)
+    table.memory = {peer.name: peer.memory() for peer in peers}
+    return table
+
+
+def _grown(console: Console, peers: Sequence[Peer], options: Namespace) -> Table:
+    """Searching and storing in an archive of few instances, and in the same one when it has many."""
+    table, held, a_study = Table(), 0, Scale().instances_a_study
+    for instances in GROWN_SHORT if options.short else GROWN:
+        scale = Scale(studies=instances // a_study)
+        _fill(console, peers, partial(scale.found, held // a_study), instances - held)
+        operations, held = (*searching(scale), *storing()), instances
+        table.rows += _measured(console, peers, operations, options, f", of {instances:,} instances")
+    table.memory = {peer.name: peer.memory() for peer in peers}
+    half = len(table.rows) // 2
+    table.growth = [growth(*pair) for pair in zip(table.rows[:half], table.rows[half:], strict=True)]
+    return table
 
 
 def _fill(
     console: Console, peers: Sequence[Peer], instances: Callable[[], Iterable[Instance]], count: int
 ) -> None:
-    with _bar(console) as bar:
-        for peer in peers:
-            task = bar.add_task(f"filling {peer.name}", total=count)
-            for stored in load(peer, instances()):
-                bar.advance(task, stored)
+    """All of them at once: what is stored while they are filled is not measured."""
+
+    def fill(peer: Peer) -> None:
+        task = bar.add_task(f"filling {peer.name}", total=count)
+        for stored in load(peer, instances()):
+            bar.advance(task, stored)
+
+    with _bar(console) as bar, ThreadPoolExecutor(len(peers)) as threads:
+        list(threads.map(fill, peers))
 
 
 def _measured(
@@ -79,7 +106,7 @@ def _measured(
     options: Namespace,
     where: str = "",
 ) -> Iterator[Row]:
-    chosen = [each for each in operations if each.name.startswith(options.only)]
+    chosen = [each for each in operations if each.name.startswith(tuple(options.only) or "")]
     with _bar(console) as bar:
         task = bar.add_task("measuring", total=len(chosen))
         for operation in chosen:
@@ -107,12 +134,21 @@ def _options() -> Namespace:
     parser.add_argument(
         "--short", action="store_true", help="little data: shows only that the benchmark works"
     )
-    parser.add_argument("--only", default="", help="the operations whose names begin so, as `STOW`")
-    parser.add_argument("--grown", action="store_true", help="also with 5,000 and with 50,000 instances")
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        help="the operations whose names begin so, as `STOW`; again for more",
+    )
+    parser.add_argument(
+        "--grown", action="store_true", help="instead: searches and STOW at 5,000, then at 50,000 instances"
+    )
     parser.add_argument("--rounds", type=int, default=4, help="blocks of each operation and archive")
     parser.add_argument("--seconds", type=float, default=BLOCK_SECONDS, help="how long a block lasts")
     parser.add_argument("--workers", type=int, default=2, help="processes of Reading Room")
-    parser.add_argument("--database", default="", help="a PostgreSQL for Reading Room, instead of SQLite")
+    parser.add_argument(
+        "--database", default="", help="instead: Reading Room on this empty PostgreSQL, beside SQLite"
+    )
     parser.add_argument(
         "--orthanc",
         action=BooleanOptionalAction,

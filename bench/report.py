@@ -9,23 +9,26 @@ from rich.table import Table as Rich
 from bench.measure import Cost
 from bench.operations import SERIES_OF, Operation
 
-OURS = "Reading Room"
-
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One operation, and what it costs each archive by name."""
+    """One operation, and what it costs each archive by name, ours first."""
 
     name: str
     operation: Operation
     costs: dict[str, Cost]
 
     @property
+    def ours(self) -> Cost:
+        """What it costs ours."""
+        return next(iter(self.costs.values()))
+
+    @property
     def ratio(self) -> float | None:
         """How many times as many right answers a second as the best of the others; None without one."""
-        others = [cost.rate for name, cost in self.costs.items() if name != OURS and not cost.wrong]
-        ours = self.costs[OURS]
-        return None if ours.wrong or not others else ours.rate / max(others)
+        ours, *others = self.costs.values()
+        rates = [cost.rate for cost in others if not cost.wrong]
+        return None if ours.wrong or not rates else ours.rate / max(rates)
 
 
 @dataclass(slots=True)
@@ -36,6 +39,18 @@ class Table:
     patience: dict[str, str] = field(default_factory=dict)
     memory: dict[str, int] = field(default_factory=dict)
     floors: dict[str, str] = field(default_factory=dict)
+    growth: list[tuple[str, str]] = field(default_factory=list)
+
+
+def growth(small: Row, large: Row) -> tuple[str, str]:
+    """What it is, and how many times as long it takes each archive when that has grown."""
+    times = (
+        f"{name} {small.costs[name].rate / cost.rate:.2f} x"
+        for name, cost in large.costs.items()
+        if not (cost.wrong or small.costs[name].wrong)
+    )
+    clients = large.operation.clients
+    return f"{large.name}, clients: {clients}, to {small.name.rpartition(' of ')[2]}", ", ".join(times)
 
 
 def rich(table: Table) -> Group:
@@ -67,7 +82,8 @@ def _lines(table: Table) -> Iterator[list[str]]:
         may = "" if operation.cpu is None else f"{operation.cpu:g}"
         ours, *others = (_milliseconds(cost) for cost in costs)
         rates = [_rate(cost, operation.clients) for cost in costs]
-        yield [row.name, str(operation.clients), *rates, ratio, f"{operation.reach:g} x", ours, may, *others]
+        reach = f"{operation.reach:g} x" if operation.reach else ""
+        yield [row.name, str(operation.clients), *rates, ratio, reach, ours, may, *others]
 
 
 def _rate(cost: Cost, clients: int) -> str:
@@ -82,10 +98,11 @@ def _milliseconds(cost: Cost) -> str:
 
 def _remarks(table: Table) -> Iterator[tuple[str, str]]:
     for row in table.rows:
-        if row.name.startswith(SERIES_OF) and not row.costs[OURS].wrong:
-            first = row.costs[OURS].first_byte * 1000
+        if row.name.startswith(SERIES_OF) and not row.ours.wrong:
+            first = row.ours.first_byte * 1000
             yield f"first byte of {row.name}, clients: {row.operation.clients}", f"{first:.1f} ms"
     for name, size in table.memory.items():
         yield f"largest process of {name}", f"{size / (1 << 20):.0f} MiB at its peak"
+    yield from table.growth
     yield from table.patience.items()
     yield from table.floors.items()

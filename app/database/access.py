@@ -9,6 +9,7 @@ from sqlalchemy import URL, select
 from app.database import engines
 from app.database.facts import Work, commit, facts, patiently
 from app.database.group import GroupCommit
+from app.database.held import HeldConnections
 from app.database.scans import (
     SCANS_AT_ONCE,
     SECONDS_TO_SCAN,
@@ -113,17 +114,13 @@ class _Postgres(Database):
 
     def __init__(self, url: URL) -> None:
         self._engine = engines.postgres(url)
-        self._readers = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._held = HeldConnections(self._engine.execution_options(isolation_level="AUTOCOMMIT"))
         self._scans = CapacityLimiter(SCANS_AT_ONCE)
         self._scanners = [PostgresScanner(url) for _ in range(SCANS_AT_ONCE)]
 
     async def lookup(self, work: Work[T]) -> T:
-        async def attempt() -> T:
-            async with self._readers.connect() as connection:
-                return await connection.run_sync(work)
-
         with facts():
-            return await patiently(attempt)
+            return await patiently(lambda: self._held.run(work))
 
     async def brief(self, work: Work[T]) -> T:
         # The server does the reading, and the event loop goes on meanwhile.
@@ -152,6 +149,7 @@ class _Postgres(Database):
             return await patiently(attempt)
 
     async def close(self) -> None:
+        await self._held.close()
         await self._engine.dispose()
         for scanner in self._scanners:
             await in_thread(scanner.close)

@@ -16,5 +16,7 @@ class Resource:
         """The address below a DICOMweb root: `studies/{uid}/series/{uid}/instances/{uid}`."""
         if self.study and self.series and self.instance:
             return f"studies/{self.study}/series/{self.series}/instances/{self.instance}"
+        if self.study and not (self.series or self.instance):
+            return f"studies/{self.study}"
         parts = (("studies", self.study), ("series", self.series), ("instances", self.instance))
         return "/".join(f"{name}/{uid}" for name, uid in parts if uid)

@@ -8,6 +8,7 @@ from app.index.comparisons import Comparison, comparison, lifted
 from app.query.ast import Carrying, Level, Query, Universal
 from app.query.conditions import attributes as constrained
 from app.query.returned import sources
+from app.query.searchable import MODALITIES_IN_STUDY
 
 #: Keys that few rows share: the ones to match first.
 _UNIQUE = frozenset(("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"))
@@ -36,6 +37,13 @@ class Asked:
     sources: frozenset[Level]
     any_row: bool
     tagged: bool
+    #: Whether so few series have the modality asked for that their studies are best listed.
+    rare: bool = False
+
+    @property
+    def modality(self) -> Limit | None:
+        """The condition that some series of a study has a modality."""
+        return next((each for each in self.limits if each.attribute.keyword == MODALITIES_IN_STUDY), None)
 
 
 def asked(query: Query) -> tuple[Asked, dict[str, Any]]:
@@ -49,9 +57,9 @@ def asked(query: Query) -> tuple[Asked, dict[str, Any]]:
     )
     values: dict[str, Any] = {}
     limits = [Limit(constrained(found)[0], lifted(comparison(found), values)) for found in limiting]
-    any_row = all(isinstance(found, Universal) for found in query.conditions)
+    by_row = [found for found in limits if found.attribute.keyword != MODALITIES_IN_STUDY]
     tagged = any(isinstance(found, Carrying) for found in query.conditions)
-    form = Asked(query.level, tuple(address), tuple(limits), sources(query), any_row, tagged)
+    form = Asked(query.level, tuple(address), tuple(limits), sources(query), not (by_row or tagged), tagged)
     return form, {**address, **values, **_page(query)}
 
 

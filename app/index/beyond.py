@@ -4,22 +4,21 @@ Of a study, its series are asked in the order in which they were stored: their r
 is wanted, else the first instance of each.
 """
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
 import orjson
 from sqlalchemy import Connection, Row, Select, func, select
 
-from app.dicom.description import Json
 from app.errors import InvalidQuery
 from app.index import visible
 from app.index.scope import Scope, parameters, shape
-from app.index.stored_form import decode_json
+from app.index.stored_form import decode_elements, decode_json
 from app.index.tables import INSTANCE, SERIES, among, listed, one_of
 from app.query.ast import Level, Query
-from app.query.returned import beyond, kept_by_series, picked, without_bulkdata
+from app.query.elements import Elements, is_private, pieces
+from app.query.returned import UNASKED, beyond, kept_by_series, picked, without_bulkdata
 from app.viewer import Viewer
 
 #: So many series, or instances, are read at most for one page.
@@ -31,44 +30,63 @@ Address = tuple[str, ...]
 T = TypeVar("T")
 
 
+def is_of_series(query: Query) -> bool:
+    """Whether series rows keep all of what is beyond the page's own."""
+    keys = beyond(query)
+    return bool(keys) and kept_by_series(keys)
+
+
 def read(
-    connection: Connection, query: Query, scope: Scope, viewer: Viewer, rows: Sequence[Row[Any]]
-) -> dict[Address, Json]:
-    """By the UIDs of each row. Raises InvalidQuery where the page's studies have too many series."""
+    connection: Connection,
+    query: Query,
+    scope: Scope,
+    viewer: Viewer,
+    rows: Sequence[Row[Any]],
+    first: Mapping[str, bytes],
+) -> dict[Address, Elements]:
+    """By the UIDs of each row. Raises InvalidQuery where the page's studies have too many series.
+
+    `first` is what the first series of each study keeps, if the query `is_of_series`.
+    """
     keys = beyond(query)
     if not keys or not rows:
         return {}
     seen, values = shape(scope, viewer), parameters(scope, viewer)
     uids = {row[query.level - 1] for row in rows}
-    if not kept_by_series(keys):
-        first = connection.execute(_first_instances(query.level, *seen), values | {"uids": listed(uids)})
-        found = (
-            (tuple(row[: query.level]), orjson.loads(decode_json(row.dicom_json)))
-            for row in _read(connection, sorted(_bounded(first.scalars())))
-        )
-        return _gathered({}, found, keys)
+    if not is_of_series(query):
+        instances = connection.execute(_first_instances(query.level, *seen), values | {"uids": listed(uids)})
+        return _gathered({}, _of_instances(connection, query.level, _bounded(instances.scalars()), keys))
     # Hardly ever do the others have what the first one has not.
-    first = connection.execute(_first_series(*seen), values | {"uids": listed(uids)})
-    known = _gathered({}, _of_studies(first), keys)
-    open_ones = [uid for uid in uids if len(known.get((uid,), {})) < len(keys)]
+    known = _gathered({}, _of_series(first.items(), keys))
+    open_ones = [uid for uid in uids if len(known.get((uid,), ())) < len(keys)]
     if not open_ones:
         return known
-    others = connection.execute(_series(*seen), values | {"uids": listed(open_ones)})
-    return _gathered(known, _of_studies(_bounded(others)), keys)
+    others = _bounded(connection.execute(_series(*seen), values | {"uids": listed(open_ones)}))
+    return _gathered(known, _of_series([(row[0], row[1]) for row in others], keys))
 
 
-def _of_studies(rows: Iterable[Row[Any]]) -> Iterator[tuple[Address, Json]]:
-    return (((row.study_instance_uid,), orjson.loads(row.attributes)) for row in rows)
+def _of_series(found: Iterable[tuple[str, bytes]], keys: Sequence[str]) -> Iterator[tuple[Address, Elements]]:
+    wanted = [key.encode() for key in keys]
+    whole = not UNASKED[Level.SERIES].issuperset(keys)
+    for uid, form in found:
+        elements = decode_elements(form, whole=whole)
+        yield (uid,), {key: elements[key] for key in wanted if key in elements}
+
+
+def _of_instances(
+    connection: Connection, level: Level, instances: Iterable[int], keys: Sequence[str]
+) -> Iterator[tuple[Address, Elements]]:
+    for row in _read(connection, sorted(instances)):
+        attributes = orjson.loads(decode_json(row.dicom_json))
+        yield tuple(row[:level]), pieces(without_bulkdata(picked(attributes, keys)))
 
 
 def _gathered(
-    known: dict[Address, Json], found: Iterable[tuple[Address, Json]], keys: Collection[str]
-) -> dict[Address, Json]:
-    gathered: dict[Address, Json] = defaultdict(dict, known)
-    for address, attributes in found:
-        own = without_bulkdata(picked(attributes, tuple(keys)))
-        gathered[address] = _joined(gathered[address], own)
-    return gathered
+    known: dict[Address, Elements], found: Iterable[tuple[Address, Elements]]
+) -> dict[Address, Elements]:
+    for address, own in found:
+        known[address] = _joined(known[address], own) if address in known else own
+    return known
 
 
 def _bounded(rows: Iterable[T]) -> list[T]:
@@ -78,16 +96,6 @@ def _bounded(rows: Iterable[T]) -> list[T]:
             f"The attributes to return lie in more than {MOST:,} series: ask for a smaller limit."
         )
     return found
-
-
-@cache
-def _first_series(scope: Scope, viewer: Viewer) -> Select[Any]:
-    """The first series of each study of the parameter `uids`."""
-    uid = SERIES.c.study_instance_uid
-    first = (
-        select(func.min(SERIES.c.id)).where(one_of(uid, "uids"), *visible.series(scope, viewer)).group_by(uid)
-    )
-    return select(uid, SERIES.c.attributes).where(SERIES.c.id.in_(first))
 
 
 @cache
@@ -127,11 +135,11 @@ def _read(connection: Connection, instances: Sequence[int]) -> Iterator[Any]:
         yield from connection.execute(statement.where(among(INSTANCE.c.id, batch))).all()
 
 
-def _joined(earlier: Json, later: Json) -> Json:
+def _joined(earlier: Elements, later: Elements) -> Elements:
     """The earlier values count; private ones of another creator in the same block stay away."""
     clash = {
-        f"{key[:4]}{key[6:]}"
+        key[:4] + key[6:]
         for key in later
-        if key[3] in "13579BDF" and key[4:6] == "00" and earlier.get(key, later[key]) != later[key]
+        if is_private(key) and key[4:6] == b"00" and earlier.get(key, later[key]) != later[key]
     }
     return {key: element for key, element in later.items() if key[:6] not in clash} | earlier

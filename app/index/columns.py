@@ -9,13 +9,12 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import orjson
-
 from app.dicom import values
 from app.dicom.attributes import Attribute
 from app.dicom.description import Json
+from app.index.stored_form import encode_elements
 from app.query.ast import Level
-from app.query.returned import SERIES_ATTRIBUTES, STUDY_ATTRIBUTES, kept
+from app.query.returned import SERIES_ATTRIBUTES, STUDY_ATTRIBUTES, UNASKED, kept
 from app.query.searchable import LONGEST, MODALITIES_IN_STUDY, SEARCHABLE
 
 __all__ = [
@@ -81,13 +80,13 @@ def above_instances(attributes: Json) -> Json:
 
 
 def study_attributes(attributes: Json) -> bytes:
-    """What a study row keeps to be returned: a JSON object, plain (it is read whole for each answer)."""
-    return orjson.dumps(kept(attributes, STUDY_ATTRIBUTES))
+    """What a study row keeps to be returned."""
+    return encode_elements(kept(attributes, STUDY_ATTRIBUTES), UNASKED[Level.STUDY])
 
 
 def series_attributes(attributes: Json) -> bytes:
-    """What a series row keeps to be returned: a JSON object, plain."""
-    return orjson.dumps(kept(attributes, SERIES_ATTRIBUTES))
+    """What a series row keeps to be returned."""
+    return encode_elements(kept(attributes, SERIES_ATTRIBUTES), UNASKED[Level.SERIES])
 
 
 _REQUEST = "00400275"

@@ -11,7 +11,6 @@ from sqlalchemy import (
     Integer,
     Select,
     bindparam,
-    case,
     func,
     literal,
     select,
@@ -28,9 +27,10 @@ from app.query.ast import Level, Query
 from app.query.searchable import BY_PATH, MODALITIES_IN_STUDY
 from app.viewer import Viewer
 
-#: From so many series on, a modality is common.
-MANY = 2_000
+#: A modality of so many series is common, in whatever archive.
+MANY = 1_000
 
+_SERIES_OF_STUDY = named(SERIES, "series_of_study")
 _TABLES: dict[Level, FromClause] = {Level.STUDY: STUDY, Level.SERIES: SERIES, Level.INSTANCE: INSTANCE}
 
 _ALWAYS: dict[Level, tuple[ColumnElement[Any], ...]] = {
@@ -87,6 +87,16 @@ def candidates(
     return _matching(columns, form, scope, viewer).params(parameters(values, scope, viewer))
 
 
+def modality_share(modality: Limit, scope: Scope, viewer: Viewer) -> Select[Any]:
+    """How many series are of the modality, counted up to MANY; and how many studies there may be, whoever
+    sees them. Executed with `parameters`.
+    """
+    found = select(SERIES.c.id).where(_is_of_modality(modality, SERIES), *series_conditions(scope, viewer))
+    counted = found.limit(bindparam("many", type_=Integer)).subquery("alike")
+    alike = select(func.count()).select_from(counted).scalar_subquery()
+    return select(alike.label("alike"), func.coalesce(func.max(STUDY.c.id), 0).label("studies"))
+
+
 def remaining(
     form: Asked, scope: Scope, viewer: Viewer, carried: Sequence[ColumnElement[bool]] = ()
 ) -> ColumnElement[int]:
@@ -106,12 +116,14 @@ def parameters(values: Mapping[str, Any], scope: Scope, viewer: Viewer) -> dict[
 
 def _addresses(form: Asked, scope: Scope, viewer: Viewer) -> Select[Any]:
     """Every address once: which of its rows answers matters only where a condition looks at them."""
+    if form.level == Level.STUDY and form.modality:
+        return _studies_of(form.modality, scope, viewer).distinct()
     seen = study_conditions if form.level == Level.STUDY else series_conditions
     return (
         select(*_ALWAYS[form.level][: form.level])
         .distinct()
         .select_from(_from(form.level, with_study=False))
-        .where(*_address(form), *seen(scope, viewer))
+        .where(*_address(form), *_conditions(form, scope, viewer), *seen(scope, viewer))
     )
 
 
@@ -173,10 +185,10 @@ def _order(form: Asked) -> list[ColumnElement[Any]]:
 
 def _conditions(form: Asked, scope: Scope, viewer: Viewer) -> list[ColumnElement[bool]]:
     in_items = [found for found in form.limits if len(found.attribute.path) > 1]
-    by_modality = [found for found in form.limits if found.attribute.keyword == MODALITIES_IN_STUDY]
-    own = [found for found in form.limits if found not in in_items and found not in by_modality]
+    own = [found for found in form.limits if found not in in_items and found != form.modality]
     conditions = [_own(found, form.level) for found in own]
-    conditions += [_has_modality(found, form.level, scope, viewer) for found in by_modality]
+    if form.modality:
+        conditions.append(_has_modality(form, form.modality, scope, viewer))
     return [*conditions, _has_item(in_items)] if in_items else conditions
 
 
@@ -186,22 +198,27 @@ def _own(found: Limit, level: Level) -> ColumnElement[bool]:
     return by_name(found.comparison, columns_of(_TABLES[BY_PATH[found.attribute.path].level]))
 
 
-def _has_modality(found: Limit, level: Level, scope: Scope, viewer: Viewer) -> ColumnElement[bool]:
+def _has_modality(form: Asked, found: Limit, scope: Scope, viewer: Viewer) -> ColumnElement[bool]:
     """Some visible series of the study has the modality (PS3.4 C.3.4).
 
     A rare modality is quickest listed with its studies, a common one looked for in each study as it comes up.
     """
-    series, most = named(SERIES, "series_of_study"), bindparam("many", type_=Integer)
-    matches = by_name(found.comparison, lambda *_: series.c.modality)
-    alike = select(series.c.id).where(matches, *series_conditions(scope, viewer, series)).limit(most)
-    many = select(func.count() >= most).select_from(alike.subquery("alike")).scalar_subquery()
-    seen = visible.series(scope, viewer, series)
-    studies = select(series.c.study_instance_uid).where(matches, *seen)
-    # A term of no index: SQLite would take that of the modalities, and read a common one's series each time.
-    unindexed = by_name(found.comparison, lambda *_: literal("").concat(series.c.modality))
-    study = _study_uid(level)
-    own = select(series.c.id).where(series.c.study_instance_uid == study, unindexed, *seen)
-    return case((many, own.correlate(study.table).exists()), else_=study.in_(studies))
+    having, study = _studies_of(found, scope, viewer), _study_uid(form.level)
+    if form.rare:
+        return study.in_(having)
+    return having.where(_SERIES_OF_STUDY.c.study_instance_uid == study).correlate(study.table).exists()
+
+
+def _studies_of(modality: Limit, scope: Scope, viewer: Viewer) -> Select[Any]:
+    """The UIDs of the studies of all visible series of the modality."""
+    seen = visible.series(scope, viewer, _SERIES_OF_STUDY)
+    return select(_SERIES_OF_STUDY.c.study_instance_uid).where(
+        _is_of_modality(modality, _SERIES_OF_STUDY), *seen
+    )
+
+
+def _is_of_modality(found: Limit, series: FromClause) -> ColumnElement[bool]:
+    return by_name(found.comparison, lambda *_: series.c.modality)
 
 
 def _has_item(found: Sequence[Limit]) -> ColumnElement[bool]:

@@ -1,23 +1,27 @@
-"""Runs a Query: one statement for the page, one for what is counted, more where no column suffices."""
+"""Runs a Query: one statement for the page, one for what is counted, more where no column suffices.
+
+ModalitiesInStudy takes one before them: a rare modality is looked for in another way than a common one.
+"""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
-from app.dicom.description import Json
 from app.index import beyond, compiler, visible
 from app.index.asked import Asked, asked
 from app.index.results import Results
 from app.index.scope import Scope, shape
-from app.index.tables import SERIES, listed, one_of
+from app.index.tables import SERIES, listed, named, one_of
 from app.index.tag_conditions import carry
 from app.index.verify import verify
 from app.query.answer import Page, StudyCounts
 from app.query.ast import Carrying, Query
+from app.query.elements import Elements
 from app.query.returned import STUDY_COUNTS, wanted
 from app.viewer import Viewer
 
@@ -36,7 +40,7 @@ class Read:
     rows: Sequence[Row[Any]]
     following: int
     counts: Mapping[str, StudyCounts]
-    beyond: Mapping[beyond.Address, Json]
+    beyond: Mapping[beyond.Address, Elements]
 
 
 def search(connection: Connection, query: Query, scope: Scope, viewer: Viewer) -> Page:
@@ -48,18 +52,23 @@ def search(connection: Connection, query: Query, scope: Scope, viewer: Viewer) -
 def read(connection: Connection, query: Query, scope: Scope, viewer: Viewer) -> Read:
     """What the index has for the page: all of the search but the results' making."""
     form, values = asked(query)
+    seen = shape(scope, viewer)
     ask = _Asking(connection, compiler.parameters(values, scope, viewer), _is_common(form, values))
+    if form.modality:
+        [share] = ask.rows(compiler.modality_share, form.modality, *seen)
+        form = replace(form, rare=_is_rare(query, share.alike, share.studies))
     carried = _carried(connection, query, scope, viewer) if form.tagged else ()
-    rows = ask.rows(compiler.page, form, *shape(scope, viewer), carried)
+    rows = ask.rows(compiler.page, form, *seen, carried)
     full = len(rows) > query.limit
     rows = rows[: query.limit]
     counting = bool(rows) and not _COUNTS.isdisjoint(wanted(query))
+    first = counting and beyond.is_of_series(query)
     groups: Sequence[Row[Any]] = ()
     if counting or full:
         ask.parameters["studies"] = listed({row.study_instance_uid for row in rows})
-        groups = ask.rows(_counted, form if full else None, *shape(scope, viewer), carried, counting)
+        groups = ask.rows(_counted, form if full else None, *seen, carried, counting, first)
     counts = _grouped(groups) if counting else {}
-    own = beyond.read(connection, query, scope, viewer, rows)
+    own = beyond.read(connection, query, scope, viewer, rows, _first_series(groups) if first else {})
     return Read(rows, groups[0].following if full else 0, counts, own)
 
 
@@ -93,6 +102,13 @@ def _is_common(form: Asked, values: Mapping[str, Any]) -> bool:
     return not form.tagged and len(values) <= MOST_VALUES
 
 
+def _is_rare(query: Query, alike: int, studies: int) -> bool:
+    """Whether to list the studies of so many series that are alike costs less than to look into the newest
+    ones until the page is full. One to be listed costs about four times as much.
+    """
+    return alike < compiler.MANY and 4 * alike * alike < studies * (query.offset + query.limit)
+
+
 def _carried(connection: Connection, query: Query, scope: Scope, viewer: Viewer) -> Predicates:
     """The conditions on the tag index. The connection is given back after this: it keeps no statement."""
     tagged = [found for found in query.conditions if isinstance(found, Carrying)]
@@ -104,39 +120,52 @@ _COUNTS = frozenset(STUDY_COUNTS)
 
 
 def _counted(
-    form: Asked | None, scope: Scope, viewer: Viewer, carried: Predicates, counting: bool
+    form: Asked | None, scope: Scope, viewer: Viewer, carried: Predicates, counting: bool, first: bool
 ) -> Select[Any]:
     """Counts of the page's studies, if they are wanted, and of the results that follow, if there are."""
     following = [compiler.remaining(form, scope, viewer, carried).label("following")] if form else []
-    counted: Select[Any] = _counts(scope, viewer) if counting else select()
+    counted: Select[Any] = _counts(scope, viewer, with_first=first) if counting else select()
     return counted.add_columns(*following)
 
 
 @cache
-def _counts(scope: Scope, viewer: Viewer) -> Select[Any]:
-    """For each study of the parameter `studies` and each modality in it: its series and instances."""
+def _counts(scope: Scope, viewer: Viewer, *, with_first: bool) -> Select[Any]:
+    """For each study of the parameter `studies` and each modality in it: its series and instances.
+
+    With what the first series of them keeps, in `attributes`, where that is wanted.
+    """
     key = (SERIES.c.study_instance_uid, SERIES.c.modality)
-    return (
+    groups = (
         select(
             *key,
             func.count().label("series"),
             func.sum(visible.instance_count(scope, viewer)).label("instances"),
+            func.min(SERIES.c.id).label("first"),
         )
         .where(one_of(SERIES.c.study_instance_uid, "studies"), *visible.series(scope, viewer))
         .group_by(*key)
     )
+    if not with_first:
+        return groups
+    found, first = groups.subquery("groups"), named(SERIES, "first_series")
+    return select(found, first.c.attributes).join(first, first.c.id == found.c.first)
 
 
-def _grouped(groups: Iterable[Row[Any]]) -> dict[str, StudyCounts]:
-    by_study: dict[str, list[Row[Any]]] = defaultdict(list)
+# Rows by place, in the order of `_counts`: by name each value would cost as much as all of them do so.
+
+
+def _first_series(groups: Iterable[Sequence[Any]]) -> dict[str, bytes]:
+    """What the first series of each study keeps."""
+    return {group[0]: group[5] for group in sorted(groups, key=itemgetter(4), reverse=True)}
+
+
+def _grouped(groups: Iterable[Sequence[Any]]) -> dict[str, StudyCounts]:
+    by_study: dict[str, list[Sequence[Any]]] = defaultdict(list)
     for group in groups:
-        by_study[group.study_instance_uid].append(group)
-    return {study: _study_counts(rows) for study, rows in by_study.items()}
+        by_study[group[0]].append(group[1:4])
+    return {study: _study_counts(*zip(*found, strict=True)) for study, found in by_study.items()}
 
 
-def _study_counts(groups: Sequence[Row[Any]]) -> StudyCounts:
-    return StudyCounts(
-        tuple(sorted([group.modality for group in groups if group.modality])),
-        sum([group.series for group in groups]),
-        sum([int(group.instances) for group in groups]),
-    )
+def _study_counts(modalities: Sequence[str], series: Sequence[int], instances: Sequence[Any]) -> StudyCounts:
+    present = tuple(sorted(filter(None, modalities)))
+    return StudyCounts(present, sum(series), int(sum(instances)))

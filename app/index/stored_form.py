@@ -1,14 +1,19 @@
-"""How an instance's description lies in its row: compressed DICOM JSON, ranges of bulk data, frame index."""
+"""How descriptions lie in their rows: of an instance compressed DICOM JSON, ranges of bulk data, frame index;
+of studies and series plain DICOM JSON that is taken apart without being parsed.
+"""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import orjson
 import zstandard
 
 from app.dicom.description import BulkData, Json
+from app.query.elements import Elements, pieces
 
 LEVEL = 3
+#: JSON writes no line's end within an element.
+_BETWEEN, _BEFORE_REST = b",\n", b",\n\n"
 
 
 class _Contexts(threading.local):
@@ -40,3 +45,19 @@ def encode_bulkdata(bulkdata: Mapping[str, tuple[int, int]]) -> bytes | None:
 def decode_bulkdata(form: bytes | None) -> BulkData:
     """Element path to (offset, length)."""
     return {path: (offset, length) for path, (offset, length) in orjson.loads(form or b"{}").items()}
+
+
+def encode_elements(attributes: Json, first: Collection[str]) -> bytes:
+    """DICOM JSON, an element on each line; those of `first` come first, then an empty line and the rest."""
+    leading = {key: element for key, element in attributes.items() if key in first}
+    rest = {key: element for key, element in attributes.items() if key not in first}
+    parts = (_BETWEEN.join(pieces(part).values()) for part in (leading, rest) if part)
+    return b"{%b}" % _BEFORE_REST.join(parts)
+
+
+def decode_elements(form: bytes, *, whole: bool) -> Elements:
+    """Its elements; unless it is wanted whole, perhaps only those that come first."""
+    # Where nothing comes first this is -1, the place of the last brace, as well.
+    end = -1 if whole else form.find(_BEFORE_REST)
+    lines = form[1:end].replace(_BEFORE_REST, _BETWEEN) if whole else form[1:end]
+    return {line[1:9]: line for line in lines.split(_BETWEEN)} if lines else {}

@@ -27,6 +27,11 @@ def _key(**options: Any) -> Any:
     return Field(sa_type=Key, **options)
 
 
+def _live(name: str, *columns: str, **options: Any) -> Index:
+    """An index of live rows: for statements that say literally that they want no others."""
+    return Index(name, *columns, sqlite_where=text(LIVE), postgresql_where=text(LIVE), **options)
+
+
 class Revision(SQLModel):
     """What study and series rows share: their place in a collection's history."""
 
@@ -62,14 +67,7 @@ class Study(Revision, table=True):
     referring_physician_name_words: str = _text()
 
     __table_args__ = (
-        Index(
-            "study_live",
-            "study_instance_uid",
-            "collection_id",
-            unique=True,
-            sqlite_where=text(LIVE),
-            postgresql_where=text(LIVE),
-        ),
+        _live("study_live", "study_instance_uid", "collection_id", unique=True),
         Index("study_newest", text("study_date DESC"), text("study_time DESC"), "study_instance_uid"),
         Index("study_uid", "study_instance_uid"),
         Index("study_patient_id", "patient_id"),
@@ -100,17 +98,10 @@ class Series(Revision, table=True):
     number_of_series_related_instances: int = 0
 
     __table_args__ = (
-        Index(
-            "series_live",
-            "series_instance_uid",
-            "collection_id",
-            unique=True,
-            sqlite_where=text(LIVE),
-            postgresql_where=text(LIVE),
-        ),
+        _live("series_live", "series_instance_uid", "collection_id", unique=True),
         Index("series_uid", "series_instance_uid"),
-        Index("series_study", "study_instance_uid"),
-        Index("series_modality", "modality", "study_row"),
+        _live("series_study", "study_instance_uid", "series_instance_uid"),
+        _live("series_modality", "modality", "study_instance_uid"),
     )
 
 

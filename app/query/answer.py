@@ -1,17 +1,22 @@
 """The answer to a search: what the index found, as DICOM JSON (PS3.18 10.6.3.3)."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from operator import itemgetter
+from typing import NamedTuple
+
+import orjson
 
 from app.dicom.attributes import find
 from app.dicom.description import Json
 from app.dicom.resource import Resource
 from app.query.ast import Query
-from app.query.returned import WHERE_PRESENT, picked, wanted
+from app.query.elements import Elements, document, is_private, piece, valued
+from app.query.returned import WHERE_PRESENT, wanted
 
 
-@dataclass(frozen=True, slots=True)
-class StudyCounts:
+class StudyCounts(NamedTuple):
     """What of a study the caller may see."""
 
     modalities: tuple[str, ...]
@@ -19,22 +24,22 @@ class StudyCounts:
     instances: int
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """One result: its full address, its kept attributes, and what was counted for it.
 
+    `elements` may be more than are wanted, but of private ones they are just these, with their creators.
     `counts` are its study's, None where nobody asked; `instances` its series', None above series level.
     """
 
     resource: Resource
-    attributes: Json
+    elements: Elements
     counts: StudyCounts | None = None
     instances: int | None = None
     transfer_syntax_uid: str = ""
 
 
 #: Results that follow a page are counted up to so many.
-MOST_REMAINING = 10_000
+MOST_REMAINING = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +54,21 @@ class Page:
 
 
 def render(query: Query, page: Page, base_url: str) -> list[Json]:
-    """The results as `rendered` gives them, all at once."""
-    return list(rendered(query, page, base_url))
+    """The results as `rendered` gives them, all at once and parsed."""
+    return [orjson.loads(result) for result in rendered(query, page, base_url)]
 
 
-def rendered(query: Query, page: Page, base_url: str) -> Iterator[Json]:
+def rendered(query: Query, page: Page, base_url: str) -> Iterator[bytes]:
     """The results as DICOM JSON, keys ascending; an attribute that is wanted and has no value is empty.
 
     `base_url` is the absolute address of the DICOMweb root.
     """
-    keys = wanted(query)
-    empty = {key: {"vr": _vr(key)} for key in keys if "[" not in key}
-    private = tuple(key for key in keys if "[" in key)
-    base_url, all_kept = base_url.rstrip("/"), query.fields.all
+    base_url, absent, everything = base_url.rstrip("/"), _absent(query), query.fields.all
+    varied, in_order = everything or any("[" in key for key in wanted(query)), itemgetter(*absent)
     for found in page.rows:
-        yield _rendered(found, empty, private, base_url, all_kept=all_kept)
+        if varied:
+            in_order = itemgetter(*_with_others(absent, found.elements, everything=everything))
+        yield document(in_order({**absent, **found.elements, **_made(found, base_url)}))
 
 
 def warnings(query: Query, page: Page, base_url: str) -> list[str]:
@@ -81,44 +86,50 @@ def total(query: Query, page: Page) -> int | None:
     return query.offset + len(page.rows) + page.remaining if known else None
 
 
-def _rendered(
-    found: Found, empty: Mapping[str, Json], private: Sequence[str], base_url: str, *, all_kept: bool
-) -> Json:
-    attributes = found.attributes | _computed(found, base_url)
-    unasked = [key for key in WHERE_PRESENT if key in attributes and key not in empty]
-    unasked += picked(found.attributes, private) if private else ()
-    if all_kept:
-        return {key: attributes.get(key) or empty[key] for key in sorted({*empty, *found.attributes})}
-    if unasked:
-        return {key: attributes.get(key) or empty[key] for key in sorted({*empty, *unasked})}
-    return {key: attributes.get(key) or element for key, element in empty.items()}
+def _absent(query: Query) -> Elements:
+    """What stands for each attribute to return where a result has none of it, keys ascending."""
+    where_present = {key.encode(): b"" for key in WHERE_PRESENT}
+    empty = {key.encode(): _empty(key) for key in wanted(query) if "[" not in key}
+    return dict(sorted((where_present | empty).items()))
 
 
-def _computed(found: Found, base_url: str) -> Json:
-    resource = found.resource
-    computed: Json = {
-        "00080056": {"vr": "CS", "Value": ["ONLINE"]},
-        "00081190": {"vr": "UR", "Value": [f"{base_url}/{resource.path}"]},
-        "0020000D": {"vr": "UI", "Value": [resource.study]},
+def _with_others(absent: Elements, found: Elements, *, everything: bool) -> list[bytes]:
+    """Its keys and those of private attributes, or of whatever else was found, ascending."""
+    return sorted({*absent, *(key for key in found if everything or is_private(key))})
+
+
+def _made(found: Found, base_url: str) -> Elements:
+    """What is made for each answer."""
+    resource, counts = found.resource, found.counts
+    made = {
+        b"00080056": _ONLINE,
+        b"00081190": _RETRIEVE_URL % orjson.dumps(f"{base_url}/{resource.path}"),
+        b"0020000D": _STUDY % orjson.dumps(resource.study),
     }
     if resource.series:
-        computed["0020000E"] = {"vr": "UI", "Value": [resource.series]}
-    if found.instances is not None:
-        computed["00201209"] = {"vr": "IS", "Value": [found.instances]}
-    if found.transfer_syntax_uid:
-        computed["00083002"] = {"vr": "UI", "Value": [found.transfer_syntax_uid]}
-    return computed | _counted(found.counts) if found.counts else computed
-
-
-def _counted(counts: StudyCounts) -> Json:
-    return {
+        made[b"0020000E"] = _SERIES % orjson.dumps(resource.series)
+    if counts:
         # Without modalities the array is empty, not absent: on one study without it OHIF lists none at all.
-        "00080061": {"vr": "CS", "Value": list(counts.modalities)},
-        "00201206": {"vr": "IS", "Value": [counts.series]},
-        "00201208": {"vr": "IS", "Value": [counts.instances]},
-    }
+        made[b"00080061"] = _MODALITIES % orjson.dumps(counts.modalities)
+        made[b"00201206"] = _SERIES_COUNT % orjson.dumps(counts.series)
+        made[b"00201208"] = _INSTANCE_COUNT % orjson.dumps(counts.instances)
+    if found.instances is not None:
+        made[b"00201209"] = _OWN_COUNT % orjson.dumps(found.instances)
+    if found.transfer_syntax_uid:
+        made[b"00083002"] = _TRANSFER_SYNTAX % orjson.dumps(found.transfer_syntax_uid)
+    return made
 
 
-def _vr(key: str) -> str:
+_ONLINE = valued(b"00080056", b"CS") % b'"ONLINE"'
+_MODALITIES = b'"00080061":{"vr":"CS","Value":%b}'
+_RETRIEVE_URL = valued(b"00081190", b"UR")
+_STUDY, _SERIES = valued(b"0020000D", b"UI"), valued(b"0020000E", b"UI")
+_SERIES_COUNT, _INSTANCE_COUNT = valued(b"00201206", b"IS"), valued(b"00201208", b"IS")
+_OWN_COUNT, _TRANSFER_SYNTAX = valued(b"00201209", b"IS"), valued(b"00083002", b"UI")
+
+
+@lru_cache(1024)
+def _empty(key: str) -> bytes:
     attribute = find(key)
-    return attribute.vr.partition(" or ")[0] if attribute else "UN"
+    vr = attribute.vr.partition(" or ")[0] if attribute else "UN"
+    return piece(key.encode(), {"vr": vr})

@@ -4,7 +4,7 @@ An instance keeps its whole DICOM JSON. A study and a series keep what belongs t
 attributes of the modules that PS3.3 section A.1.4 places there. Bulk data are never among them.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from app.dicom.attributes import Attribute, creators, find, private_key
@@ -113,6 +113,12 @@ DEFAULT: dict[Level, tuple[str, ...]] = {
 #: Returned wherever they have a value: they say how the others are to be read.
 WHERE_PRESENT = _keys("SpecificCharacterSet TimezoneOffsetFromUTC")
 
+#: What an answer takes of each row where nothing else is asked for. Rows are stored with these first
+#: (`app.index.stored_form`): another set of them needs a migration that stores all rows anew.
+UNASKED: dict[Level, frozenset[str]] = {
+    level: frozenset((*keys, *WHERE_PRESENT)) for level, keys in DEFAULT.items()
+}
+
 _MADE = frozenset(key for keys in COMPUTED.values() for key in keys) - set(
     _keys("StudyInstanceUID SeriesInstanceUID")
 )
@@ -168,6 +174,11 @@ def sources(query: Query) -> frozenset[Level]:
     return frozenset(needed | {query.level} if keys else needed)
 
 
+def is_whole(query: Query, level: Level) -> bool:
+    """Whether the answer takes more of the level's rows than what is returned unasked."""
+    return query.fields.all or not _KEPT[level].intersection(wanted(query)) <= UNASKED[level]
+
+
 def beyond(query: Query) -> tuple[str, ...]:
     """The keys to return that neither study nor series rows keep: their instances have them."""
     if query.level == Level.INSTANCE:
@@ -182,7 +193,7 @@ def kept_by_series(keys: Collection[str]) -> bool:
     return _KEPT[Level.SERIES].issuperset(keys)
 
 
-def picked(attributes: Json, keys: Sequence[str]) -> Json:
+def picked(attributes: Json, keys: Iterable[str]) -> Json:
     """Those of an instance's attributes that `keys` name, a private one together with its creator's."""
     found: Json = {}
     for key in keys:

@@ -1,7 +1,6 @@
 """QIDO-RS search (PS3.18 section 10.6): from a query to a page of results."""
 
 from collections.abc import Callable
-from typing import Any
 
 import orjson
 from sqlalchemy import Connection
@@ -18,7 +17,10 @@ from app.wire.accept import Offer
 
 Answer = tuple[Page, list[bytes]]
 
-_ENCODERS: dict[str, Callable[[Any], bytes]] = {"json": orjson.dumps, "xml": to_xml}
+_ENCODERS: dict[str, Callable[[bytes], bytes]] = {
+    "json": lambda result: result,
+    "xml": lambda result: to_xml(orjson.loads(result)),
+}
 #: So many results are made within 5 ms in a form, which is sooner than a thread is worth.
 _SHORT = {"json": 250, "xml": 10}
 

@@ -15,19 +15,41 @@ from bench.ct import SIDE, Instance, pixels
 from bench.operations import reading, searching, storing
 
 
-def test_its_short_form_gets_right_answers_to_every_operation(tmp_path: Path) -> None:
-    written = tmp_path / "table.md"
-    options = ["--short", "--rounds", "1", "--seconds", "0.05", "--workers", "1", "--no-orthanc"]
+def _short_form(folder: Path, *options: str) -> str:
+    """What it writes."""
+    written = folder / "table.md"
+    short = ["--short", "--rounds", "1", "--seconds", "0.05", "--workers", "1", "--no-orthanc"]
     done = subprocess.run(
-        [sys.executable, "-m", "bench", *options, "--markdown", str(written)], capture_output=True, text=True
+        [sys.executable, "-m", "bench", *short, *options, "--markdown", str(written)],
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    lines = written.read_text().splitlines()
     assert "wrong" not in written.read_text()
+    return written.read_text()
+
+
+def test_its_short_form_gets_right_answers_to_every_operation(tmp_path: Path) -> None:
+    lines = _short_form(tmp_path).splitlines()
     for operation in (*searching(SHORT), *reading(SHORT), *storing()):
         assert any(
             re.match(rf"\| {re.escape(operation.name)} \| {operation.clients} \|", each) for each in lines
         )
+
+
+def test_it_says_how_what_it_measures_grows(tmp_path: Path) -> None:
+    written = _short_form(tmp_path, "--grown", "--only", "studies by UID")
+    for instances in (200, 400):
+        assert f"| studies by UID, of {instances} instances | 1 |" in written
+    assert re.search(
+        r"studies by UID, of 400 instances, clients: 1, to 200 .*: Reading Room \d\.\d\d x", written
+    )
+
+
+def test_it_compares_the_two_databases(tmp_path: Path, empty_postgres_url: str) -> None:
+    written = _short_form(tmp_path, "--database", empty_postgres_url, "--only", "a frame of a CT")
+    assert "| operation | clients | PostgreSQL | SQLite | ratio | reach |" in written
+    assert re.search(r"\| a frame of a CT \| 1 \|.* \| 0.5 x \|", written)
 
 
 @pytest.mark.parametrize(

@@ -7,15 +7,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import orjson
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, inspect, select, text, update
 
 from app.database import Database, check_revision, migrate, revisions
 from app.errors import DatabaseUnavailable, Misconfigured
+from app.index.tables import SERIES, STUDY
+from app.index.writer import upsert
 from app.models import Study
+from tests.index.entries import entry, inbox
 from tests.processes import together
 
 ROOT = Path(__file__).parents[2]
@@ -118,6 +122,33 @@ async def test_down_and_up_again(empty_database_url):
         await check_revision(empty_database_url)
     await migrate(empty_database_url)
     await check_revision(empty_database_url)
+
+
+async def test_what_rows_keep_is_stored_anew(empty_database_url):
+    """As one line, as revision 0002 left it, and then as the index writes it today."""
+    await migrate(empty_database_url)
+    await on(
+        empty_database_url,
+        lambda connection: upsert(
+            connection, inbox(connection), [entry("1", f"1.{n}", "1") for n in range(3)]
+        ),
+    )
+
+    def kept(connection):
+        return [connection.execute(select(each.c.id, each.c.attributes)).all() for each in (STUDY, SERIES)]
+
+    def back(connection):
+        command.downgrade(revisions._config(connection=connection), "0002")
+        for each, rows in zip((STUDY, SERIES), kept(connection), strict=True):
+            for row in rows:
+                plain = orjson.dumps(orjson.loads(row.attributes))
+                connection.execute(update(each).where(each.c.id == row.id).values(attributes=plain))
+
+    written = await on(empty_database_url, kept)
+    await on(empty_database_url, back)
+    assert await on(empty_database_url, kept) != written
+    await migrate(empty_database_url)
+    assert await on(empty_database_url, kept) == written
 
 
 async def test_unmigrated(empty_database_url):

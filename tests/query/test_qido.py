@@ -20,6 +20,7 @@ from app.query.ast import (
     Universal,
     Wildcard,
 )
+from app.query.elements import pieces
 from app.query.searchable import SEARCHABLE
 
 #: Keys that only the tag index knows.
@@ -316,7 +317,8 @@ def test_every_searchable_attribute_takes_every_kind_of_its_vr() -> None:
 
 
 def test_character_set_and_timezone_are_returned_where_present() -> None:
-    found = Found(Resource("1"), {"00080005": {"vr": "CS", "Value": ["ISO_IR 192"]}}, StudyCounts((), 1, 1))
+    elements = pieces({"00080005": {"vr": "CS", "Value": ["ISO_IR 192"]}})
+    found = Found(Resource("1"), elements, StudyCounts((), 1, 1))
     (study,) = qido.render(_parse(""), Page([found]), "http://a")
     assert study["00080005"]["Value"] == ["ISO_IR 192"]
     assert "00080201" not in study
