@@ -13,6 +13,7 @@ from app.storage.object_store import ObjectStore
 from app.storage.open import open_store
 from app.storage.recent import Recent
 from app.storage.spool import Spools
+from app.wire.coding import Coded
 
 #: Instances taken apart at once, whoever sends them. A million elements, or what a deflated data set becomes,
 #: take hundreds of megabytes for a moment; Python reads no faster in more threads.
@@ -36,7 +37,7 @@ class Archive:
     codecs: Codecs
     examining: CapacityLimiter
     cache: Cache
-    recent: Recent
+    recent: Recent[Coded]
 
     @classmethod
     async def open(cls, settings: Settings) -> Self:
