@@ -5,11 +5,12 @@ from contextlib import aclosing
 
 import orjson
 from fastapi import Request, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from app.dicom.description import Json
 from app.services.forms import DICOM_JSON, ZIP
-from app.services.plan import Part, Plan
+from app.services.plan import Part, Piece, Plan
+from app.storage.object_store import FileRange
 from app.wire import coding, conditional, multipart_out, zip_out
 
 #: Whoever holds an answer asks again before using it: what one may see can change at any time.
@@ -18,6 +19,8 @@ CACHING = {"Cache-Control": "private, no-cache", "Vary": "Accept, Accept-Encodin
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 #: A listener that has gone is noticed after this many bytes at the latest.
 PATIENCE = 16 << 20
+#: The ASGI extension by which a server sends a range of a file without its bytes passing through here.
+ZERO_COPY = "http.response.zerocopysend"
 
 
 class PlanResponse(Response):
@@ -83,20 +86,21 @@ class PlanResponse(Response):
                 {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
             )
             if scope["method"] != "HEAD":
-                await send_pieces(self._pieces(), self._request, send)
+                files = ZERO_COPY in scope.get("extensions", ())
+                await send_pieces(self._pieces(files), self._request, send)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             self._plan.close()
 
-    def _pieces(self) -> AsyncGenerator[bytes]:
+    def _pieces(self, files: bool) -> AsyncGenerator[Piece]:
         if self._plan.offer.multipart:
-            return self._multipart()
-        return self._plan.parts[0].content.stream(self._start, self._stop)
+            return self._multipart(files)
+        return self._plan.parts[0].content.stream(self._start, self._stop, files=files)
 
-    async def _multipart(self) -> AsyncGenerator[bytes]:
+    async def _multipart(self, files: bool) -> AsyncGenerator[Piece]:
         for header, part in zip(self._heads, self._plan.parts, strict=True):
             yield header
-            async for piece in part.content.stream(0, part.content.size):
+            async for piece in part.content.stream(0, part.content.size, files=files):
                 yield piece
         yield multipart_out.closing(self._boundary)
 
@@ -119,25 +123,37 @@ class ZipResponse(PlanResponse):
             "Content-Length": str(zip_out.content_length(self._entries)),
         }
 
-    async def _pieces(self) -> AsyncGenerator[bytes]:
+    async def _pieces(self, files: bool) -> AsyncGenerator[Piece]:
         for entry, part in zip(self._entries, self._plan.parts, strict=True):
             yield zip_out.local_header(entry)
-            async for piece in part.content.stream(0, part.content.size):
+            async for piece in part.content.stream(0, part.content.size, files=files):
                 yield piece
         yield zip_out.closing(self._entries)
 
 
-async def send_pieces(pieces: AsyncGenerator[bytes], request: Request, send: Send) -> None:
+async def send_pieces(pieces: AsyncGenerator[Piece], request: Request, send: Send) -> None:
     """Send for as long as someone listens: a server does not tell who sends in vain."""
     sent = 0
     async with aclosing(pieces):
         async for piece in pieces:
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send(_message(piece))
             sent += len(piece)
             if sent > PATIENCE:
                 sent = 0
                 if await request.is_disconnected():
                     return
+
+
+def _message(piece: Piece) -> Message:
+    if isinstance(piece, FileRange):
+        return {
+            "type": ZERO_COPY,
+            "file": piece,
+            "offset": piece.offset,
+            "count": piece.length,
+            "more_body": True,
+        }
+    return {"type": "http.response.body", "body": piece, "more_body": True}
 
 
 def _outer(part: Part, size: int) -> multipart_out.Part:
