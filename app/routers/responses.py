@@ -9,7 +9,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app.dicom.description import Json
 from app.services.forms import DICOM_JSON, ZIP
-from app.services.plan import Part, Piece, Plan
+from app.services.plan import Piece, Plan
 from app.storage.object_store import FileRange
 from app.wire import coding, conditional, multipart_out, zip_out
 
@@ -51,8 +51,8 @@ class PlanResponse(Response):
     def _multipart_head(self) -> tuple[int, dict[str, str]]:
         sizes = [part.content.size for part in self._plan.parts]
         self._heads = [
-            multipart_out.part_header(self._boundary, _outer(part, size), first=place == 0)
-            for place, (part, size) in enumerate(zip(self._plan.parts, sizes, strict=True))
+            multipart_out.part_header(self._boundary, part.content_type, part.location, first=place == 0)
+            for place, part in enumerate(self._plan.parts)
         ]
         media_type = self._plan.offer.media_type
         return 200, {
@@ -154,10 +154,6 @@ def _message(piece: Piece) -> Message:
             "more_body": True,
         }
     return {"type": "http.response.body", "body": piece, "more_body": True}
-
-
-def _outer(part: Part, size: int) -> multipart_out.Part:
-    return multipart_out.Part(part.content_type, size, (("Content-Location", part.location),))
 
 
 def dicom_json(request: Request, body: Json, status: int) -> Response:

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import aiofiles
 
@@ -34,9 +34,11 @@ class Content(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """Bytes of a stored object, as they lie there; several ranges are one content (a frame's fragments)."""
+class Stored(NamedTuple):
+    """Bytes of a stored object, as they lie there; several ranges are one content (a frame's fragments).
+
+    A tuple, as `Part` is: a study has thousands of them, and its first byte waits for all to be made.
+    """
 
     store: ObjectStore
     key: str
@@ -112,8 +114,7 @@ class Zipped:
     made: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One part of an answer: its headers, its content, and of an instance what a ZIP file says of it."""
 
     content_type: str
