@@ -488,11 +488,13 @@ async def test_kept_metadata_is_what_it_was_until_something_is_stored(
     made = {coding: await get(client, series, **{"accept-encoding": coding}) for coding in codings}
     with monkeypatch.context() as blinded:
         blinded.setattr(locate, "descriptions", None)
+        blinded.setattr("app.wire.coding.PIECE", 1000)
         for coding in codings:
             again = await get(client, series, **{"accept-encoding": coding})
             assert again.headers["etag"] == made[coding].headers["etag"]
             assert again.headers.get("content-encoding", "identity") == coding
             assert again.json() == made["identity"].json()
+            assert int(again.headers["content-length"]) == again.num_bytes_downloaded
     elsewhere = await get(client, series, **{"host": "127.0.0.1:9", "accept-encoding": "identity"})
     assert elsewhere.json() != made["identity"].json()
     await stored(client, part10(ct(InstanceNumber=91)))
