@@ -1,5 +1,6 @@
 """The house: the machines of one process, opened together and closed together."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Self
 
@@ -26,8 +27,8 @@ RECENT = 32 << 20
 class Archive:
     """Settings, database, object store, arriving instances, codecs and cache of one running process.
 
-    `examining` are the turns in which arriving instances are taken apart; `recent` holds answers that were
-    made lately.
+    `examining` are the turns in which arriving instances are taken apart, `planning` those in which answers
+    of many instances are planned; `recent` holds answers that were made lately.
     """
 
     settings: Settings
@@ -37,6 +38,7 @@ class Archive:
     codecs: Codecs
     examining: CapacityLimiter
     cache: Cache
+    planning: asyncio.Lock
     recent: Recent[Coded]
 
     @classmethod
@@ -53,7 +55,9 @@ class Archive:
         codecs = Codecs(settings.codec_processes, settings.codec_seconds, settings.codec_memory)
         cache = Cache(settings.data / "cache", settings.cache_bytes, settings.spare_bytes)
         examining = CapacityLimiter(EXAMINED_AT_ONCE)
-        return cls(settings, database, store, spools, codecs, examining, cache, Recent(RECENT))
+        return cls(
+            settings, database, store, spools, codecs, examining, cache, asyncio.Lock(), Recent(RECENT)
+        )
 
     async def close(self) -> None:
         """Give back connections and files, and end codec processes."""

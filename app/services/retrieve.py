@@ -5,6 +5,7 @@ read or decode anything. What must be converted is held, converted, in
 the cache before the first byte is sent.
 """
 
+import asyncio
 from collections.abc import Sequence
 from functools import partial
 from hashlib import sha256
@@ -91,6 +92,10 @@ async def located(root: Root, resource: Resource, *columns: Column) -> list[Loca
     """The instances at an address, in order. Raises NotFound where there is none to be seen."""
     if resource.instance:
         return [await one(root, resource, *columns)]
+    # To plan a thousand takes milliseconds: of many who ask at once one begins in a turn of the event loop,
+    # so that who asks for little meanwhile does not wait for all of them.
+    async with root.archive.planning:
+        await asyncio.sleep(0)
     found = await root.archive.database.brief(
         lambda connection: locate.instances(connection, root.scope, root.viewer, resource, *columns)
     )

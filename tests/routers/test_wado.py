@@ -1,5 +1,6 @@
 """Retrieving: dicomweb.md section 2, over the whole application on both databases."""
 
+import asyncio
 import gzip
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -511,6 +512,26 @@ async def test_metadata_of_many_instances_comes_in_batches(
     for coding in ("identity", "gzip", "zstd"):
         answer = await get(client, f"{STUDIES}/1.2.3/metadata", **{"accept-encoding": coding})
         assert [each["00200013"]["Value"][0] for each in answer.json()] == list(range(1, 9))
+
+
+async def test_who_asks_for_little_does_not_wait_for_all_who_ask_for_much(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = ct()
+    await stored(client, part10(dataset))
+    looked: list[str] = []
+
+    def noted(name: str) -> None:
+        look = getattr(locate, name)
+        monkeypatch.setattr(locate, name, lambda *given: (looked.append(name), look(*given))[1])
+
+    noted("instances")
+    noted("instance")
+    asked = [f"{STUDIES}/1.2.3"] * 30 + [url(dataset)]
+    answers = await asyncio.gather(*(get(client, path) for path in asked))
+    assert {answer.status_code for answer in answers} == {200}
+    assert looked.count("instances") == 30
+    assert looked.index("instance") < 10
 
 
 async def test_a_frames_request_reads_one_row(
