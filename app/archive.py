@@ -12,6 +12,7 @@ from app.storage.object_store import ObjectStore
 from app.storage.open import open_store
 from app.storage.recent import Recent
 from app.storage.spool import Spools
+from app.wire.coding import Coded
 
 #: Instances taken apart at once, whoever sends them. A million elements, or what a deflated data set becomes,
 #: take hundreds of megabytes for a moment; Python reads no faster in more threads.
@@ -24,8 +25,8 @@ RECENT = 32 << 20
 class Archive:
     """Settings, database, object store, arriving instances, codecs and cache of one running process.
 
-    `examining` are the turns in which arriving instances are taken apart; `recent` holds answers that were
-    made lately.
+    `examining` are the turns in which arriving instances are taken apart, `planning` those in which answers
+    of many instances are planned; `recent` holds answers that were made lately.
     """
 
     settings: Settings
@@ -35,7 +36,8 @@ class Archive:
     codecs: Codecs
     examining: asyncio.Semaphore
     cache: Cache
-    recent: Recent
+    planning: asyncio.Lock
+    recent: Recent[Coded]
 
     @classmethod
     async def open(cls, settings: Settings) -> Self:
@@ -50,8 +52,8 @@ class Archive:
         )
         codecs = Codecs(settings.codec_processes, settings.codec_seconds, settings.codec_memory)
         cache = Cache(settings.data / "cache", settings.cache_bytes, settings.spare_bytes)
-        examining = asyncio.Semaphore(EXAMINED_AT_ONCE)
-        return cls(settings, database, store, spools, codecs, examining, cache, Recent(RECENT))
+        examining, planning = asyncio.Semaphore(EXAMINED_AT_ONCE), asyncio.Lock()
+        return cls(settings, database, store, spools, codecs, examining, cache, planning, Recent(RECENT))
 
     async def close(self) -> None:
         """Give back connections and files, and end codec processes."""

@@ -19,7 +19,8 @@ from rich.console import Console
 from uvicorn.supervisors import Multiprocess
 
 from app import logs
-from app.connections import Connection, Patience
+from app.connections import Connection
+from app.connections.patience import Patience
 from app.database import migrate
 from app.errors import Misconfigured
 from app.settings import Settings

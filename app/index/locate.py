@@ -1,10 +1,9 @@
 """Finds what a retrieval asks for: rows by address, within what the scope shows and the viewer may see."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection, Integer, Row, Select, bindparam, func, select
 
@@ -19,23 +18,36 @@ from app.viewer import Viewer
 
 #: The large columns of an instance, read only when named.
 Part = Literal["dicom_json", "bulkdata", "frame_index"]
+_NO_PARTS: Mapping[Part, bytes | None] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Located:
-    """One stored instance: its address, where its bytes lie, and those large columns that were asked for."""
+class Located(NamedTuple):
+    """One stored instance: its address, where its bytes lie, and those large columns that were asked for.
+
+    A tuple, because a study has thousands of them: an object would take five times as long to make.
+    """
 
     row: int
-    resource: Resource
+    study: str
+    series: str
+    instance: str
     sop_class_uid: str
     transfer_syntax_uid: str
     object_key: str
     size: int
     sha256: bytes
     crc32: int
-    number_of_frames: int | None
-    created_at: datetime
-    parts: dict[Part, bytes | None]
+    parts: Mapping[Part, bytes | None]
+
+    @property
+    def resource(self) -> Resource:
+        """Its address."""
+        return Resource(self.study, self.series, self.instance)
+
+    @property
+    def path(self) -> str:
+        """Its address below a DICOMweb root."""
+        return f"studies/{self.study}/series/{self.series}/instances/{self.instance}"
 
     @property
     def json(self) -> bytes:
@@ -76,12 +88,17 @@ def instances(
     """
     values = {**parameters(scope, viewer), **_address(resource)}
     rows = connection.execute(_instances(shape(scope, viewer), _depth(resource), parts), values).all()
-    earliest: dict[Sequence[str], int] = {}
-    for row in rows:
-        address = row[1:4]
-        earliest[address] = min(row[0], earliest.get(address, row[0]))
+    found = [_located(row, parts) for row in rows]
+    return found if len({each.instance for each in found}) == len(found) else _answering(found)
+
+
+def _answering(found: list[Located]) -> list[Located]:
+    """Of those at one address the earliest."""
+    earliest: dict[Resource, int] = {}
+    for each in found:
+        earliest[each.resource] = min(each.row, earliest.get(each.resource, each.row))
     answering = set(earliest.values())
-    return [_located(row, parts) for row in rows if row[0] in answering]
+    return [each for each in found if each.row in answering]
 
 
 def middle(connection: Connection, scope: Scope, viewer: Viewer, resource: Resource) -> Resource | None:
@@ -113,8 +130,6 @@ _FACTS = (
     INSTANCE.c.size,
     INSTANCE.c.sha256,
     INSTANCE.c.crc32,
-    INSTANCE.c.number_of_frames,
-    INSTANCE.c.created_at,
 )
 #: The address's columns and parameters, from the top.
 _PATH = (
@@ -195,5 +210,5 @@ def _plain(uid: str | None) -> str | None:
 
 def _located(row: Row[Any], parts: tuple[Part, ...]) -> Located:
     # By place, as `_FACTS` has them: by name each would cost as much as the whole row does so.
-    large = dict(zip(parts, row[len(_FACTS) :], strict=True)) if parts else {}
-    return Located(row[0], Resource(*row[1:4]), *(*row[4 : len(_FACTS)], large))
+    large = dict(zip(parts, row[len(_FACTS) :], strict=True)) if parts else _NO_PARTS
+    return Located._make((*row[: len(_FACTS)], large))

@@ -2,7 +2,7 @@
 
 They are kept under their entity tag, which covers every row that the viewer may see, the form and the root's
 address: who sees anything else has another tag, and what has changed is never asked for again. What is sent
-without a coding is kept as zstd, which is taken off faster than a few rows are read.
+without a coding is kept as zstd, which is taken off faster than new memory for the whole of it is given.
 """
 
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from app.storage.recent import Recent
 from app.threads import in_thread
 from app.wire import coding
+from app.wire.coding import Coded
 from app.wire.conditional import coded
 
 _ZSTD = "zstd"
@@ -19,20 +20,17 @@ _ZSTD = "zstd"
 class Kept:
     """The answer of one entity tag."""
 
-    recent: Recent
+    recent: Recent[Coded]
     etag: str
 
-    async def get(self, chosen: str) -> bytes | None:
-        """The body in a coding that `coding.choose` gave, if it is kept."""
-        data = self.recent.get(self._name(chosen))
-        if data is None or chosen != coding.IDENTITY:
-            return data
-        return await in_thread(coding.decode_zstd, data)
+    def get(self, chosen: str) -> Coded | None:
+        """The body for a coding that `coding.choose` gave, if it is kept; for identity in zstd."""
+        return self.recent.get(self._name(chosen))
 
     async def encode(self, chosen: str, data: bytes) -> bytes:
         """`data` in a coding; it is kept."""
         made = await in_thread(coding.encode, _held(chosen), data)
-        self.recent.keep(self._name(chosen), made)
+        self.recent.keep(self._name(chosen), Coded(made, len(data)))
         return data if chosen == coding.IDENTITY else made
 
     def copy(self, chosen: str) -> "Copy":
@@ -46,21 +44,22 @@ class Kept:
 class Copy:
     """A body as it passes; one that becomes too large to be kept is let go of at once."""
 
-    def __init__(self, recent: Recent, name: str, plain: bool) -> None:
+    def __init__(self, recent: Recent[Coded], name: str, plain: bool) -> None:
         self._recent, self._name = recent, name
         self._encoder = coding.Encoder(_ZSTD if plain else coding.IDENTITY)
         self._pieces: list[bytes] | None = []
-        self._size = 0
+        self._size = self._plain = 0
 
-    def feed(self, piece: bytes) -> None:
-        """A piece as it was sent."""
+    def feed(self, piece: bytes, plain: int) -> None:
+        """A piece as it was sent, and so many more bytes without the coding."""
+        self._plain += plain
         self._add(self._encoder.feed(piece))
 
     def close(self) -> None:
         """The body is whole: keep it."""
         self._add(self._encoder.close())
         if self._pieces is not None:
-            self._recent.keep(self._name, b"".join(self._pieces))
+            self._recent.keep(self._name, Coded(b"".join(self._pieces), self._plain))
 
     def _add(self, piece: bytes) -> None:
         if self._pieces is None:

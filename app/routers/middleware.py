@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.logs import told
 from app.routers import metrics, traces
 from app.routers.problems import problem
-from app.routers.responses import DATA_POLICY
+from app.routers.responses import DATA_POLICY, ZERO_COPY
 from app.settings import Settings
 from app.wire.forwarded import is_local_host
 
@@ -184,6 +184,8 @@ class _Exchange:
         elif message["type"] == "http.response.body":
             self.sent += len(message.get("body", b""))
             self.complete = not message.get("more_body", False)
+        elif message["type"] == ZERO_COPY:
+            self.sent += message["count"]
         await self._send(message)
 
 

@@ -9,7 +9,8 @@ from app.query import qido
 from app.query.ast import Level
 from app.routers.below_root import RootRoute
 from app.routers.dependencies import ARoot, get_ask
-from app.routers.responses import CACHING, data_sets, one_batch
+from app.routers.documents import data_sets, one_batch
+from app.routers.responses import CACHING
 from app.services.forms import DATA_SET_OFFERS, DICOM_JSON, DICOM_XML
 from app.services.root import Root
 from app.services.search import search

@@ -1,21 +1,17 @@
-"""Sending what was decided: a plan's bytes, or data sets. Nothing here can still be refused."""
+"""Sending what was decided: a plan's bytes. Nothing here can still be refused."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 import orjson
 from fastapi import Request, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from app.dicom.description import Json
-from app.routers.kept import Copy, Kept
 from app.services.forms import DICOM_JSON, ZIP
-from app.services.plan import Part, Plan
-from app.storage.recent import Recent
-from app.threads import in_thread
+from app.services.plan import Piece, Plan
+from app.storage.object_store import FileRange
 from app.wire import coding, conditional, multipart_out, zip_out
-from app.wire.accept import Offer
-from app.wire.enclosure import Enclosure, array, parts
 
 #: Whoever holds an answer asks again before using it: what one may see can change at any time.
 CACHING = {"Cache-Control": "private, no-cache", "Vary": "Accept, Accept-Encoding, Authorization"}
@@ -23,8 +19,8 @@ CACHING = {"Cache-Control": "private, no-cache", "Vary": "Accept, Accept-Encodin
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 #: A listener that has gone is noticed after this many bytes at the latest.
 PATIENCE = 16 << 20
-#: A body up to this many bytes is compressed sooner than handed to a thread.
-SHORT = 64 << 10
+#: The ASGI extension by which a server sends a range of a file without its bytes passing through here.
+ZERO_COPY = "http.response.zerocopysend"
 
 
 class PlanResponse(Response):
@@ -55,8 +51,8 @@ class PlanResponse(Response):
     def _multipart_head(self) -> tuple[int, dict[str, str]]:
         sizes = [part.content.size for part in self._plan.parts]
         self._heads = [
-            multipart_out.part_header(self._boundary, _outer(part, size), first=place == 0)
-            for place, (part, size) in enumerate(zip(self._plan.parts, sizes, strict=True))
+            multipart_out.part_header(self._boundary, part.content_type, part.location, first=place == 0)
+            for place, part in enumerate(self._plan.parts)
         ]
         media_type = self._plan.offer.media_type
         return 200, {
@@ -90,34 +86,23 @@ class PlanResponse(Response):
                 {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
             )
             if scope["method"] != "HEAD":
-                await self._send_pieces(send)
+                files = ZERO_COPY in scope.get("extensions", ())
+                await send_pieces(self._pieces(files), self._request, send)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             self._plan.close()
 
-    def _pieces(self) -> AsyncGenerator[bytes]:
+    def _pieces(self, files: bool) -> AsyncGenerator[Piece]:
         if self._plan.offer.multipart:
-            return self._multipart()
-        return self._plan.parts[0].content.stream(self._start, self._stop)
+            return self._multipart(files)
+        return self._plan.parts[0].content.stream(self._start, self._stop, files=files)
 
-    async def _multipart(self) -> AsyncGenerator[bytes]:
+    async def _multipart(self, files: bool) -> AsyncGenerator[Piece]:
         for header, part in zip(self._heads, self._plan.parts, strict=True):
             yield header
-            async for piece in part.content.stream(0, part.content.size):
+            async for piece in part.content.stream(0, part.content.size, files=files):
                 yield piece
         yield multipart_out.closing(self._boundary)
-
-    async def _send_pieces(self, send: Send) -> None:
-        """Send for as long as someone listens: a server does not tell who sends in vain."""
-        sent = 0
-        async with aclosing(self._pieces()) as pieces:
-            async for piece in pieces:
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-                sent += len(piece)
-                if sent > PATIENCE:
-                    sent = 0
-                    if await self._request.is_disconnected():
-                        return
 
 
 class ZipResponse(PlanResponse):
@@ -138,142 +123,47 @@ class ZipResponse(PlanResponse):
             "Content-Length": str(zip_out.content_length(self._entries)),
         }
 
-    async def _pieces(self) -> AsyncGenerator[bytes]:
+    async def _pieces(self, files: bool) -> AsyncGenerator[Piece]:
         for entry, part in zip(self._entries, self._plan.parts, strict=True):
             yield zip_out.local_header(entry)
-            async for piece in part.content.stream(0, part.content.size):
+            async for piece in part.content.stream(0, part.content.size, files=files):
                 yield piece
         yield zip_out.closing(self._entries)
 
 
-def _outer(part: Part, size: int) -> multipart_out.Part:
-    return multipart_out.Part(part.content_type, size, (("Content-Location", part.location),))
+async def send_pieces(pieces: AsyncGenerator[Piece], request: Request, send: Send) -> None:
+    """Send for as long as someone listens: a server does not tell who sends in vain."""
+    sent = 0
+    async with aclosing(pieces):
+        async for piece in pieces:
+            await send(_message(piece))
+            sent += len(piece)
+            if sent > PATIENCE:
+                sent = 0
+                if await request.is_disconnected():
+                    return
+
+
+def _message(piece: Piece) -> Message:
+    if isinstance(piece, FileRange):
+        return {
+            "type": ZERO_COPY,
+            "file": piece,
+            "offset": piece.offset,
+            "count": piece.length,
+            "more_body": True,
+        }
+    return {"type": "http.response.body", "body": piece, "more_body": True}
 
 
 def dicom_json(request: Request, body: Json, status: int) -> Response:
     """A DICOM JSON answer, compressed where the client takes that."""
     data = orjson.dumps(body)
     chosen = coding.choose(request.headers.get("accept-encoding"), len(data))
-    head = {**CACHING, "Content-Type": DICOM_JSON, **_named(chosen)}
+    head = {**CACHING, "Content-Type": DICOM_JSON, **named(chosen)}
     return Response(coding.encode(chosen, data), status, head)
 
 
-async def data_sets(
-    request: Request,
-    offer: Offer,
-    documents: AsyncGenerator[list[bytes]],
-    etag: str = "",
-    recent: Recent | None = None,
-) -> Response:
-    """Ready documents in one body: at once when they are one batch, else as they come.
-
-    With `recent` a body that has an entity tag is looked for there first, and kept there.
-    """
-    enclosure, accept = _enclosure(offer, etag), request.headers.get("accept-encoding")
-    kept = Kept(recent, etag) if recent and etag else None
-    chosen = coding.choose(accept, coding.WORTHWHILE)
-    if kept and (body := await kept.get(chosen)):
-        return Response(body, 200, _head(enclosure, etag, chosen))
-    first = await anext(documents)
-    second = await anext(documents, None)
-    if second is not None:
-        batches = _chained([first, second], documents)
-        copy = kept.copy(chosen) if kept else None
-        return DocumentStream(batches, enclosure, etag, chosen, copy)
-    data = b"".join(enclosure.join(first))
-    chosen = coding.choose(accept, len(data))
-    return Response(await _encoded(chosen, data, kept), 200, _head(enclosure, etag, chosen))
-
-
-async def _encoded(chosen: str, data: bytes, kept: Kept | None) -> bytes:
-    if len(data) <= SHORT:
-        return coding.encode(chosen, data)
-    if kept:
-        return await kept.encode(chosen, data)
-    return data if chosen == coding.IDENTITY else await in_thread(coding.encode, chosen, data)
-
-
-async def one_batch(documents: list[bytes]) -> AsyncGenerator[list[bytes]]:
-    """Documents that are there already, for `data_sets`."""
-    yield documents
-
-
-def _enclosure(offer: Offer, etag: str) -> Enclosure:
-    if offer.multipart:
-        return parts(offer.media_type, etag.strip('"') or multipart_out.new_boundary())
-    return array(offer.media_type)
-
-
-def _head(enclosure: Enclosure, etag: str, chosen: str) -> dict[str, str]:
-    tag = {"ETag": conditional.coded(etag, chosen)} if etag else {}
-    return {**CACHING, "Content-Type": enclosure.content_type, **_named(chosen), **tag}
-
-
-class DocumentStream(Response):
-    """More documents than should be in memory at once; the length of the body is not known beforehand."""
-
-    def __init__(
-        self,
-        batches: AsyncGenerator[list[bytes]],
-        enclosure: Enclosure,
-        etag: str,
-        chosen: str,
-        copy: Copy | None = None,
-    ) -> None:
-        self.background = None
-        self.status_code = 200
-        self._copy = copy
-        self._batches = batches
-        self._enclosure = enclosure
-        self._encoder = coding.Encoder(chosen)
-        self.init_headers(_head(enclosure, etag, chosen))
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer the request."""
-        async with aclosing(self._batches):
-            await send(
-                {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
-            )
-            if scope["method"] != "HEAD":
-                await self._send_batches(Request(scope, receive), send)
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def _send_batches(self, request: Request, send: Send) -> None:
-        before = self._enclosure.opening
-        async for batch in self._batches:
-            text = before + self._enclosure.between.join(batch)
-            piece = await in_thread(self._fed, text)
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-            before = self._enclosure.between
-            if await request.is_disconnected():
-                return
-        last = self._fed(self._enclosure.closing) + self._closed()
-        await send({"type": "http.response.body", "body": last, "more_body": True})
-        if self._copy:
-            self._copy.close()
-
-    def _closed(self) -> bytes:
-        rest = self._encoder.close()
-        if self._copy:
-            self._copy.feed(rest)
-        return rest
-
-    def _fed(self, text: bytes) -> bytes:
-        piece = self._encoder.feed(text)
-        if self._copy:
-            self._copy.feed(piece)
-        return piece
-
-
-async def _chained(
-    first: list[list[bytes]], rest: AsyncGenerator[list[bytes]]
-) -> AsyncGenerator[list[bytes]]:
-    async with aclosing(rest):
-        for batch in first:
-            yield batch
-        async for batch in rest:
-            yield batch
-
-
-def _named(chosen: str) -> dict[str, str]:
+def named(chosen: str) -> dict[str, str]:
+    """The header that names a coding that `coding.choose` gave."""
     return {} if chosen == coding.IDENTITY else {"Content-Encoding": chosen}

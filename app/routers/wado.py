@@ -10,7 +10,8 @@ from app.errors import InvalidRequest
 from app.routers.attended import attended
 from app.routers.below_root import RootRoute
 from app.routers.dependencies import ARoot, get_ask
-from app.routers.responses import PlanResponse, ZipResponse, data_sets
+from app.routers.documents import data_sets
+from app.routers.responses import PlanResponse, ZipResponse
 from app.services import metadata as stored
 from app.services import pixel_data as pixels
 from app.services import retrieve

@@ -8,15 +8,16 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import aiofiles
 
 from app.dicom.frames import FrameIndex
-from app.storage.object_store import ObjectStore
+from app.storage.object_store import FileRange, ObjectStore
 from app.wire.accept import Offer
 
 PIECE = 4 << 20
+Piece = bytes | FileRange
 
 
 class Content(Protocol):
@@ -25,14 +26,19 @@ class Content(Protocol):
     @property
     def size(self) -> int: ...
 
-    def stream(self, start: int, stop: int) -> AsyncGenerator[bytes]:
-        """The bytes from `start` up to `stop`, in pieces of some MiB at most."""
+    def stream(self, start: int, stop: int, *, files: bool = False) -> AsyncGenerator[Piece]:
+        """The bytes from `start` up to `stop`, in pieces of some MiB at most.
+
+        With `files` some may be ranges of a file, to be sent by the kernel.
+        """
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """Bytes of a stored object, as they lie there; several ranges are one content (a frame's fragments)."""
+class Stored(NamedTuple):
+    """Bytes of a stored object, as they lie there; several ranges are one content (a frame's fragments).
+
+    A tuple, as `Part` is: a study has thousands of them, and its first byte waits for all to be made.
+    """
 
     store: ObjectStore
     key: str
@@ -42,11 +48,12 @@ class Stored:
     def size(self) -> int:
         return sum(length for _, length in self.ranges)
 
-    async def stream(self, start: int, stop: int) -> AsyncGenerator[bytes]:
+    async def stream(self, start: int, stop: int, *, files: bool = False) -> AsyncGenerator[Piece]:
+        read = self.store.ranges if files else self.store.stream
         for offset, length in self.ranges:
             first, last = max(start, 0), min(stop, length)
             if first < last:
-                async for piece in self.store.stream(self.key, offset + first, last - first):
+                async for piece in read(self.key, offset + first, last - first):
                     yield piece
             start, stop = start - length, stop - length
 
@@ -64,7 +71,7 @@ class StoredFrame:
     def size(self) -> int:
         return self.index.size(self.number)
 
-    async def stream(self, start: int, stop: int) -> AsyncGenerator[bytes]:
+    async def stream(self, start: int, stop: int, *, files: bool = False) -> AsyncGenerator[bytes]:
         ranges = self.index.ranges(self.number)
         parts = [await self.store.read(self.key, offset, length) for offset, length in ranges]
         yield self.index.assemble(self.number, parts)[start:stop]
@@ -80,7 +87,7 @@ class Ready:
     def size(self) -> int:
         return len(self.data)
 
-    async def stream(self, start: int, stop: int) -> AsyncGenerator[bytes]:
+    async def stream(self, start: int, stop: int, *, files: bool = False) -> AsyncGenerator[bytes]:
         yield self.data[start:stop]
 
 
@@ -91,7 +98,7 @@ class Scratch:
     path: Path
     size: int
 
-    async def stream(self, start: int, stop: int) -> AsyncGenerator[bytes]:
+    async def stream(self, start: int, stop: int, *, files: bool = False) -> AsyncGenerator[bytes]:
         async with aiofiles.open(self.path, "rb") as stream:
             await stream.seek(start)
             for position in range(start, stop, PIECE):
@@ -107,8 +114,7 @@ class Zipped:
     made: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One part of an answer: its headers, its content, and of an instance what a ZIP file says of it."""
 
     content_type: str

@@ -5,8 +5,9 @@ so keys sort by age and are never given twice.
 """
 
 import re
+from datetime import datetime
 
-from ulid import PureRandomPolicy, ULIDGenerator
+from ulid import ULID, PureRandomPolicy, ULIDGenerator
 
 from app.errors import InvalidKey
 
@@ -28,6 +29,11 @@ def check(key: str) -> str:
     if _KEY.fullmatch(key) is None:
         raise InvalidKey
     return key
+
+
+def made(key: str) -> datetime:
+    """When a key was given, to the millisecond, in UTC."""
+    return ULID.from_str(key).datetime
 
 
 def is_key(name: str) -> bool:

@@ -20,8 +20,8 @@ from app.storage import keys
 from app.storage.directory import Directories, make
 from app.storage.disk import DISK, FileSystem, TempFile, fact, facts, sweep, sync_file
 from app.storage.listing import folders, objects
-from app.storage.object_store import PIECE
-from app.storage.reading import Reader, require
+from app.storage.object_store import PIECE, FileRange
+from app.storage.reading import WORTHWHILE, Reader, in_memory, require
 from app.storage.spool import Spooled, pieces
 from app.storage.threads import in_thread
 
@@ -76,6 +76,16 @@ class LocalStore:
             require(descriptor, offset, end - offset)
             for start in range(offset, end, PIECE):
                 yield await self._reader.read(descriptor, start, min(PIECE, end - start))
+
+    async def ranges(self, key: str, offset: int, length: int) -> AsyncGenerator[bytes | FileRange, None]:
+        with self._opened(key) as descriptor:
+            require(descriptor, offset, length)
+            for start in range(offset, offset + length, PIECE):
+                size = min(PIECE, offset + length - start)
+                if size >= WORTHWHILE and in_memory(descriptor, start, size):
+                    yield FileRange(descriptor, start, size)
+                else:
+                    yield await self._reader.read(descriptor, start, size)
 
     async def head(self, key: str) -> int:
         with self._reading(key):

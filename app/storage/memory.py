@@ -44,6 +44,9 @@ class MemoryStore:
         for start in range(0, len(wanted), PIECE):
             yield wanted[start : start + PIECE]
 
+    def ranges(self, key: str, offset: int, length: int) -> AsyncGenerator[bytes, None]:
+        return self.stream(key, offset, length)
+
     async def head(self, key: str) -> int:
         return len(self._get(key))
 

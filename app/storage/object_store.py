@@ -9,6 +9,7 @@ is full; nothing else but what it names. A put that was cancelled has no effect.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +17,22 @@ from app.storage.spool import Spooled
 
 #: The size of the pieces that `stream` gives, in bytes; the last one is what remains.
 PIECE = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class FileRange:
+    """Bytes that lie in an open file, most likely in memory; good until the next piece is asked for."""
+
+    descriptor: int
+    offset: int
+    length: int
+
+    def fileno(self) -> int:
+        """The open file, as `os.sendfile` takes it."""
+        return self.descriptor
+
+    def __len__(self) -> int:
+        return self.length
 
 
 class ObjectStore(Protocol):
@@ -48,6 +65,9 @@ class ObjectStore(Protocol):
         Raises as `read` does, at the first piece: once that is there, only a failing disk or network can
         interrupt. Who stops early closes it (`contextlib.aclosing`).
         """
+
+    def ranges(self, key: str, offset: int, length: int) -> AsyncGenerator[bytes | FileRange, None]:
+        """As `stream`, but pieces that lie in a file need not be read: whoever sends them lets the kernel."""
 
     async def head(self, key: str) -> int:
         """The object's size in bytes. Raises ObjectNotFound."""

@@ -9,6 +9,26 @@ from app.storage.threads import in_thread
 _NOWAIT: int | None = getattr(os, "RWF_NOWAIT", None)
 
 
+#: Fewer bytes are read sooner than the kernel is asked whether it holds them.
+WORTHWHILE = 64 << 10
+#: What the kernel reads ahead at once: where one byte of so many is in memory, the others most likely are.
+_AHEAD = 128 << 10
+_BYTE = bytearray(1)
+
+
+def in_memory(descriptor: int, offset: int, length: int) -> bool:
+    """Whether these bytes can be had without waiting for a disk, as far as looking at some of them tells."""
+    if _NOWAIT is None:
+        return False
+    try:
+        return all(
+            os.preadv(descriptor, [_BYTE], place, _NOWAIT)
+            for place in (*range(offset, offset + length, _AHEAD), offset + length - 1)
+        )
+    except OSError:
+        return False
+
+
 class Reader:
     """Reads up to `piece` bytes at once in the event loop when they are in memory, otherwise in a thread.
 

@@ -6,6 +6,7 @@
 import gzip
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import zstandard
@@ -22,8 +23,22 @@ EXPANDS_TO = 256 << 20
 EXPANDS_BY = 128
 #: A body below this many bytes fits one packet: compressing it gains nothing.
 WORTHWHILE = 1024
+#: Of what is decoded piece by piece, in bytes: longer ones need new memory each time, which costs more.
+PIECE = 256 << 10
 #: RFC 9659: no zstd frame on the web needs a larger window.
 _ZSTD_WINDOW = 8 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """A body in a coding, and its size in bytes without it."""
+
+    data: bytes
+    size: int
+
+    def __len__(self) -> int:
+        """The bytes that it takes to keep it."""
+        return len(self.data)
 
 
 def choose(accept_encoding: str | None, size: int, codings: Sequence[str] = CODINGS) -> str:
@@ -53,9 +68,11 @@ def encode(coding: str, data: bytes) -> bytes:
     return gzip.compress(data, 1, mtime=0) if coding == "gzip" else data
 
 
-def decode_zstd(data: bytes) -> bytes:
-    """What `encode` or an `Encoder` made `data` of, in zstd."""
-    return zstandard.ZstdDecompressor().decompressobj().decompress(data)
+def decoded_zstd(data: bytes) -> Iterator[bytes]:
+    """What `encode` or an `Encoder` made `data` of, in zstd, in pieces of `PIECE` bytes at most."""
+    reader = zstandard.ZstdDecompressor().stream_reader(data)
+    while piece := reader.read(PIECE):
+        yield piece
 
 
 class Encoder:

@@ -28,10 +28,9 @@ def array(content_type: str) -> Enclosure:
 
 def parts(media_type: str, boundary: str) -> Enclosure:
     """A multipart body; each document is a part of this media type, in which the boundary does not occur."""
-    part = multipart_out.Part(media_type, 0)
     return Enclosure(
         multipart_out.content_type(media_type, boundary),
-        multipart_out.part_header(boundary, part, first=True),
-        multipart_out.part_header(boundary, part),
+        multipart_out.part_header(boundary, media_type, first=True),
+        multipart_out.part_header(boundary, media_type),
         multipart_out.closing(boundary),
     )

@@ -6,18 +6,6 @@ is known beforehand, so nothing need be joined or sent chunked.
 
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
-
-from app.wire.fields import Parameters
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One part: the Content-Type it announces, its size in bytes, further headers (`Content-Location`)."""
-
-    content_type: str
-    size: int
-    headers: Parameters = ()
 
 
 def new_boundary() -> str:
@@ -30,16 +18,17 @@ def content_type(media_type: str, boundary: str) -> str:
     return f'multipart/related; type="{media_type}"; boundary={boundary}'
 
 
-def part_header(boundary: str, part: Part, *, first: bool = False) -> bytes:
-    """What stands before a part's bytes.
+def part_header(boundary: str, content_type: str, location: str = "", *, first: bool = False) -> bytes:
+    """What stands before a part's bytes, with a Content-Location if there is one.
 
     The first boundary has no line end before it and Content-Type comes first, so spelt, because the readers
     in browsers look for just that. Raises ValueError when a header would break the line.
     """
-    lines = (f"--{boundary}", f"Content-Type: {part.content_type}", *(f"{k}: {v}" for k, v in part.headers))
-    if any("\r" in line or "\n" in line for line in lines):
+    located = f"\r\nContent-Location: {location}" if location else ""
+    if "\n" in content_type or "\r" in content_type or "\n" in location or "\r" in location:
         raise ValueError("a part header contains a line end")
-    return ("" if first else "\r\n").encode() + "\r\n".join((*lines, "\r\n")).encode("latin-1")
+    before = "" if first else "\r\n"
+    return f"{before}--{boundary}\r\nContent-Type: {content_type}{located}\r\n\r\n".encode("latin-1")
 
 
 def closing(boundary: str) -> bytes:

@@ -1,5 +1,6 @@
 """Slow clients, aborted uploads, heads beyond all bounds: over bare sockets, as an attacker writes them."""
 
+import os
 import socket
 import struct
 import threading
@@ -12,6 +13,7 @@ from app.connections import MAX_HEAD_BYTES
 from tests.bodies import content_type, multipart
 from tests.hostile.live import Live, answered, seconds_until_closed, status
 from tests.instances import ct, part10
+from tests.live import wait_until
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
 CLOSE = b"Connection: close\r\n\r\n"
@@ -21,6 +23,11 @@ def upload(body: bytes, length: int | None = None) -> bytes:
     """A STOW request; `length` is what Content-Length claims."""
     head = f"POST /dicom-web/studies HTTP/1.1\r\nHost: localhost\r\nContent-Type: {content_type()}\r\n"
     return f"{head}Content-Length: {len(body) if length is None else length}\r\n\r\n".encode() + body
+
+
+def open_files() -> int:
+    """How many descriptors this process, which serves too, has open."""
+    return len(os.listdir("/proc/self/fd"))
 
 
 def reset(connection: socket.socket) -> None:
@@ -235,6 +242,36 @@ def test_a_reader_that_takes_nothing_is_cut_off(archive: Live) -> None:
         received = len(answered(line))
     assert received < 20 << 20
     assert archive.healthy()
+
+
+def test_files_and_what_stands_between_them_arrive_in_order(archive: Live) -> None:
+    """By a client that takes little at a time and asks twice before it reads, and by one that leaves."""
+    slices = [
+        ct("1.2.7", "1.2.7.1", PixelData=bytes([number]) * (2 << 20), Rows=1024, Columns=1024)
+        for number in range(1, 6)
+    ]
+    for each in slices:
+        headers = {"Content-Type": "application/dicom"}
+        stored = httpx.post(f"{archive.url}/dicom-web/studies", content=part10(each), headers=headers)
+        assert stored.status_code == 200
+    whole = httpx.get(f"{archive.url}/dicom-web/studies/1.2.7").content
+    assert all(part10(each) in whole for each in slices)
+    ask = f"GET /dicom-web/studies/1.2.7 HTTP/1.1\r\nHost: 127.0.0.1:{archive.port}\r\n".encode()
+    before = open_files()
+    with socket.socket() as line, archive.connect() as leaving:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        line.settimeout(20)
+        line.connect(("127.0.0.1", archive.port))
+        line.sendall(ask + b"\r\n" + ask + CLOSE)
+        leaving.sendall(ask + b"\r\n")
+        assert leaving.recv(1000)
+        reset(leaving)
+        time.sleep(0.2)
+        said = answered(line)
+    heads = said.split(whole)
+    assert [status(each) for each in heads] == [200, 200, 0]
+    assert heads[2] == b""
+    wait_until(lambda: open_files() <= before, 5)
 
 
 def test_pipelined_noise_does_not_stand_in_an_answer(archive: Live, line: socket.socket) -> None:

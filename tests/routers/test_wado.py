@@ -1,5 +1,6 @@
 """Retrieving: dicomweb.md section 2, over the whole application on both databases."""
 
+import asyncio
 import gzip
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -488,11 +489,13 @@ async def test_kept_metadata_is_what_it_was_until_something_is_stored(
     made = {coding: await get(client, series, **{"accept-encoding": coding}) for coding in codings}
     with monkeypatch.context() as blinded:
         blinded.setattr(locate, "descriptions", None)
+        blinded.setattr("app.wire.coding.PIECE", 1000)
         for coding in codings:
             again = await get(client, series, **{"accept-encoding": coding})
             assert again.headers["etag"] == made[coding].headers["etag"]
             assert again.headers.get("content-encoding", "identity") == coding
             assert again.json() == made["identity"].json()
+            assert int(again.headers["content-length"]) == again.num_bytes_downloaded
     elsewhere = await get(client, series, **{"host": "127.0.0.1:9", "accept-encoding": "identity"})
     assert elsewhere.json() != made["identity"].json()
     await stored(client, part10(ct(InstanceNumber=91)))
@@ -509,6 +512,26 @@ async def test_metadata_of_many_instances_comes_in_batches(
     for coding in ("identity", "gzip", "zstd"):
         answer = await get(client, f"{STUDIES}/1.2.3/metadata", **{"accept-encoding": coding})
         assert [each["00200013"]["Value"][0] for each in answer.json()] == list(range(1, 9))
+
+
+async def test_who_asks_for_little_does_not_wait_for_all_who_ask_for_much(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = ct()
+    await stored(client, part10(dataset))
+    looked: list[str] = []
+
+    def noted(name: str) -> None:
+        look = getattr(locate, name)
+        monkeypatch.setattr(locate, name, lambda *given: (looked.append(name), look(*given))[1])
+
+    noted("instances")
+    noted("instance")
+    asked = [f"{STUDIES}/1.2.3"] * 30 + [url(dataset)]
+    answers = await asyncio.gather(*(get(client, path) for path in asked))
+    assert {answer.status_code for answer in answers} == {200}
+    assert looked.count("instances") == 30
+    assert looked.index("instance") < 10
 
 
 async def test_a_frames_request_reads_one_row(

@@ -3,22 +3,26 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.dicom.frames import FrameIndex
 from app.services.plan import Content, Ready, Scratch, Stored, StoredFrame
 from app.storage import keys
+from app.storage.local import LocalStore
 from app.storage.memory import MemoryStore
+from app.storage.object_store import ObjectStore
 from app.storage.spool import Spools
+from tests.storage.arrange import taken
 
 DATA = bytes(range(200))
 
 
-async def contents(folder: Path) -> list[tuple[Content, bytes]]:
+async def contents(folder: Path, store: ObjectStore) -> list[tuple[Content, bytes]]:
     """Contents of every kind, each with the bytes it stands for."""
-    store, key = MemoryStore(folder), keys.fresh()
-    async with Spools(folder).open() as spool:
+    key = keys.fresh()
+    async with Spools(store.temp).open() as spool:
         await spool.write(DATA)
         await store.put(key, await spool.finish())
     path = folder / "scratch"
@@ -33,11 +37,13 @@ async def contents(folder: Path) -> list[tuple[Content, bytes]]:
     ]
 
 
-@given(ends=st.tuples(st.floats(0, 1), st.floats(0, 1)))
-async def test_any_range(ends: tuple[float, float]) -> None:
-    with TemporaryDirectory() as folder:
-        for content, expected in await contents(Path(folder)):
-            assert content.size == len(expected)
-            start, stop = sorted(round(end * content.size) for end in ends)
-            got = [piece async for piece in content.stream(start, stop)]
-            assert b"".join(got) == expected[start:stop]
+@given(ends=st.tuples(st.floats(0, 1), st.floats(0, 1)), files=st.booleans())
+async def test_any_range(ends: tuple[float, float], files: bool) -> None:
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
+        patched.setattr("app.storage.local.WORTHWHILE", 10)
+        for store in (MemoryStore(Path(folder)), LocalStore(Path(folder))):
+            for content, expected in await contents(Path(folder), store):
+                assert content.size == len(expected)
+                start, stop = sorted(round(end * content.size) for end in ends)
+                got = [taken(piece) async for piece in content.stream(start, stop, files=files)]
+                assert b"".join(got) == expected[start:stop]

@@ -1,6 +1,7 @@
 """How the tests of this room spool bytes, and a disk that is watched and can be made to fail."""
 
 import hashlib
+import os
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.storage.disk import DISK, FileSystem
-from app.storage.object_store import ObjectStore
+from app.storage.object_store import FileRange, ObjectStore
 from app.storage.spool import Spooled, Spools
 
 
@@ -61,3 +62,10 @@ class Watch:
             return call(*args)
 
         return watched
+
+
+def taken(piece: bytes | FileRange) -> bytes:
+    """A piece's bytes, as whoever sends it takes them."""
+    if isinstance(piece, FileRange):
+        return os.pread(piece.fileno(), piece.length, piece.offset)
+    return piece

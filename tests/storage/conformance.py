@@ -16,7 +16,7 @@ from app.storage import keys
 from app.storage.object_store import PIECE, ObjectStore
 from app.storage.open import as_path
 from app.storage.spool import Spools
-from tests.storage.arrange import left_in, listed, put_through_file, spooled, whole
+from tests.storage.arrange import left_in, listed, put_through_file, spooled, taken, whole
 
 ODD_KEYS = (
     "",
@@ -193,6 +193,8 @@ class StoreConformance:
             await store.read(key, offset, length)
         with pytest.raises(ObjectTruncated):
             await anext(store.stream(key, offset, length))
+        with pytest.raises(ObjectTruncated):
+            await anext(store.ranges(key, offset, length))
 
     async def test_ranges(self, store: ObjectStore) -> None:
         key, content = keys.fresh(), content_of(2 * PIECE + 100)
@@ -207,6 +209,9 @@ class StoreConformance:
             assert b"".join(pieces) == content[start:end]
             assert all(len(piece) == PIECE for piece in pieces[:-1])
             assert b"".join([piece async for piece in store.stream(key, start)]) == content[start:]
+            sent = [taken(piece) async for piece in store.ranges(key, start, end - start)]
+            assert b"".join(sent) == content[start:end]
+            assert all(len(piece) == PIECE for piece in sent[:-1])
 
     async def test_a_stream_may_be_left(self, store: ObjectStore) -> None:
         key = keys.fresh()

@@ -9,7 +9,7 @@ import pytest
 
 from app.errors import ObjectTruncated
 from app.storage import reading
-from app.storage.reading import Reader, cold, require
+from app.storage.reading import Reader, cold, in_memory, require
 
 CONTENT = Random(0).randbytes(3 << 20)
 
@@ -83,6 +83,26 @@ async def test_a_system_without_such_reads(
     monkeypatch.setattr(reading, "_NOWAIT", None)
     assert await Reader(1 << 20).read(descriptor, 100, 1000) == CONTENT[100:1100]
     assert len(threads_used) == 1
+
+
+def test_what_is_in_memory(descriptor: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.pread(descriptor, 3 << 20, 0)
+    assert in_memory(descriptor, 5, (3 << 20) - 5)
+    monkeypatch.setattr(reading, "_NOWAIT", None)
+    assert not in_memory(descriptor, 5, 100)
+
+
+@pytest.mark.parametrize("cold_from", [0, 1 << 20, (3 << 20) - 1])
+def test_what_is_not_in_memory(descriptor: int, monkeypatch: pytest.MonkeyPatch, cold_from: int) -> None:
+    def preadv(file: int, buffers: list[bytearray], place: int, flags: int) -> int:
+        if place >= cold_from:
+            raise BlockingIOError(errno.EAGAIN, "")
+        return 1
+
+    monkeypatch.setattr(os, "preadv", preadv)
+    assert not in_memory(descriptor, 0, 3 << 20)
+    if cold_from:
+        assert in_memory(descriptor, 0, cold_from)
 
 
 def test_a_read_that_comes_in_parts(descriptor: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from app.errors import MalformedMultipart
 from app.wire.media_types import parse
 from app.wire.multipart import MAX_HEADERS, Data, End, PartBegin, PartEnd, Reader
-from app.wire.multipart_out import Part, closing, part_header
+from app.wire.multipart_out import closing, part_header
 
 Found = list[tuple[dict[str, str], bytes]]
 
@@ -227,10 +227,7 @@ def messages(draw: st.DrawFn) -> tuple[str, list[tuple[str, bytes]], bytes]:
             st.tuples(st.sampled_from(["application/dicom", "image/jls"]), content), min_size=1, max_size=4
         )
     )
-    body = b"".join(
-        part_header(boundary, Part(kind, len(data)), first=i == 0) + data
-        for i, (kind, data) in enumerate(parts)
-    )
+    body = b"".join(part_header(boundary, kind, first=i == 0) + data for i, (kind, data) in enumerate(parts))
     preamble = draw(st.sampled_from([b"", b"\r\n", b"preamble\r\n", b"\r\n\r\n"]))
     return boundary, parts, preamble + body + closing(boundary)[: draw(st.sampled_from([-2, -1, 100]))]
 

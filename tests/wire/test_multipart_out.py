@@ -8,16 +8,16 @@ import requests
 from dicomweb_client.web import DICOMwebClient
 
 from app.wire.media_types import parse
-from app.wire.multipart_out import Part, closing, content_length, content_type, new_boundary, part_header
+from app.wire.multipart_out import closing, content_length, content_type, new_boundary, part_header
 
 CONTENTS = [b"DICM\x00\xff\r\n--", b"", bytes(range(256)) * 5, b"\r\n"]
-LOCATED = (("Content-Location", "http://localhost/studies/1.2"),)
+LOCATION = "http://localhost/studies/1.2"
 
 
 def encode(boundary: str, contents: list[bytes]) -> bytes:
     """The body, as a sender puts it together; its length is checked against what was foretold."""
-    parts = [Part("application/dicom; transfer-syntax=1.2", len(content), LOCATED) for content in contents]
-    headers = [part_header(boundary, part, first=i == 0) for i, part in enumerate(parts)]
+    kind = "application/dicom; transfer-syntax=1.2"
+    headers = [part_header(boundary, kind, LOCATION, first=place == 0) for place in range(len(contents))]
     pieces = [header + content for header, content in zip(headers, contents, strict=True)]
     body = b"".join((*pieces, closing(boundary)))
     assert content_length(boundary, headers, map(len, contents)) == len(body)
@@ -70,8 +70,8 @@ def test_boundaries_are_new_and_need_no_quotes() -> None:
 
 
 @pytest.mark.parametrize(
-    "part", [Part("a/b\r\nX: y", 0), Part("a/b", 0, (("X", "1\n2"),)), Part("a/b", 0, (("X\r", "1"),))]
+    "header", [("a/b\r\nX: y",), ("a/b\n",), ("a/b", "http://x/\r"), ("a/b", "http://x/\nX: y")]
 )
-def test_a_header_cannot_break_its_line(part: Part) -> None:
+def test_a_header_cannot_break_its_line(header: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="line end"):
-        part_header("b", part)
+        part_header("b", *header)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.routers.responses import DocumentStream
+from app.routers.documents import DocumentStream
 from app.wire.enclosure import array
 
 

@@ -7,54 +7,23 @@ no answer had begun, and cut off.
 """
 
 import asyncio
-from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 import httptools
 import orjson
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from app.connections.file_sender import FileSender
+from app.connections.patience import Clock, Patience
 
 #: The request line and headers of one request; also the trailers of a chunked body.
 MAX_HEAD_BYTES = 64 << 10
 #: What a transport has sent at least when it asks for more: from its high to its low mark.
 _DRAINED = 48 << 10
-TICK_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """`head_seconds` for a request's head; at least `bytes_per_second` in every `window_seconds` after it."""
-
-    head_seconds: float
-    window_seconds: float
-    bytes_per_second: float
-
-    @property
-    def tick(self) -> float:
-        """Seconds between two looks at a connection."""
-        return min(TICK_SECONDS, self.head_seconds / 4, self.window_seconds / 4)
-
-
-class _Clock:
-    """How long the client was waited for in this window, and how many bytes moved meanwhile."""
-
-    __slots__ = ("moved", "waited")
-
-    def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        self.waited, self.moved = 0.0, 0
-
-    def too_slow(self, patience: Patience) -> bool:
-        """Judge a window that is over, and begin the next."""
-        self.waited += patience.tick
-        if self.waited < patience.window_seconds:
-            return False
-        slow = self.moved < self.waited * patience.bytes_per_second
-        self.reset()
-        return slow
+#: The ASGI extension by which an application has a range of a file sent.
+ZERO_COPY = "http.response.zerocopysend"
 
 
 class Connection(HttpToolsProtocol):
@@ -70,18 +39,20 @@ class Connection(HttpToolsProtocol):
         # Bytes of this head by its fields, and raw ones since the parser last made anything of them.
         self._url_bytes = self._head_bytes = self._unread = 0
         self._refusal = HTTPStatus.BAD_REQUEST
-        self._receiving, self._sending = _Clock(), _Clock()
+        self._receiving, self._sending = Clock(), Clock()
         self._buffered = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a first request."""
         super().connection_made(transport)
         self._timer = self.loop.call_later(self._patience.tick, self._look)
+        self._files = FileSender(transport, self.loop)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no longer."""
         if self._timer:
             self._timer.cancel()
+        self._files.close()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -139,6 +110,33 @@ class Connection(HttpToolsProtocol):
         self._sending.moved += _DRAINED
         super().resume_writing()
 
+    # What the application says.
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        # Not where something encrypts what the transport is given.
+        cycle.scope["extensions"] = {ZERO_COPY: {}} if self.scheme == "http" else {}
+        super()._start_asgi_task(cycle, partial(self._answered, cycle, app))
+
+    async def _answered(
+        self, cycle: RequestResponseCycle, app: Any, scope: Any, receive: Any, send: Any
+    ) -> None:
+        async def send_either(message: Any) -> None:
+            await (self._send_file(cycle, message) if message["type"] == ZERO_COPY else send(message))
+
+        await app(scope, receive, send_either)
+
+    async def _send_file(self, cycle: RequestResponseCycle, message: Any) -> None:
+        """What the cycle does with a piece of a body, for one that lies in a file."""
+        if self.flow.write_paused and not cycle.disconnected:
+            await self.flow.drain()
+        if cycle.disconnected:
+            return
+        count = message["count"]
+        if count > cycle.expected_content_length:
+            raise RuntimeError("Response content longer than Content-Length")
+        cycle.expected_content_length -= count
+        await self._files.send(message["file"].fileno(), message["offset"], count)
+
     # What the clocks say.
 
     def _look(self) -> None:
@@ -153,10 +151,11 @@ class Connection(HttpToolsProtocol):
     def _is_slow_reader(self) -> bool:
         """Whether an answer lies ready and is not taken."""
         before, self._buffered = self._buffered, self.transport.get_write_buffer_size()
-        if not self._buffered:
+        moved = self._files.take_sent() + max(0, before - self._buffered)
+        if not self._buffered and not self._files.is_waiting:
             self._sending.reset()
             return False
-        self._sending.moved += max(0, before - self._buffered)
+        self._sending.moved += moved
         return self._sending.too_slow(self._patience)
 
     def _is_slow_writer(self) -> bool:
