@@ -114,4 +114,6 @@ def load(peer: Peer, instances: Iterable[Instance]) -> Iterator[int]:
         answer = client.fetch(multipart(some, peer.root))
         if answer.status != 200:
             raise RuntimeError(f"{peer.name} refused: {answer.status} {answer.data[:500]!r}")
+        # Making the next ones takes longer than some servers keep an idle connection.
+        client.renew()
         yield len(some)
