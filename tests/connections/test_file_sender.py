@@ -14,9 +14,7 @@ import uvloop
 
 from app.connections.file_sender import FileSender
 from app.errors import ObjectTruncated
-
-CONTENT = Random(0).randbytes(3 << 20)
-
+from tests.opened import CONTENT, opened
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
 
@@ -30,11 +28,8 @@ def run(request: pytest.FixtureRequest) -> Iterator[Run]:
 
 @pytest.fixture
 def descriptor(tmp_path: Path) -> Iterator[int]:
-    path = tmp_path / "object"
-    path.write_bytes(CONTENT)
-    descriptor = os.open(path, os.O_RDONLY)
-    yield descriptor
-    os.close(descriptor)
+    with opened(tmp_path) as descriptor:
+        yield descriptor
 
 
 class _Server(asyncio.Protocol):

@@ -3,24 +3,19 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from random import Random
 
 import pytest
 
 from app.errors import ObjectTruncated
 from app.storage import reading
 from app.storage.reading import Reader, cold, in_memory, require
-
-CONTENT = Random(0).randbytes(3 << 20)
+from tests.opened import CONTENT, opened
 
 
 @pytest.fixture
 def descriptor(tmp_path: Path) -> Iterator[int]:
-    path = tmp_path / "object"
-    path.write_bytes(CONTENT)
-    descriptor = os.open(path, os.O_RDONLY)
-    yield descriptor
-    os.close(descriptor)
+    with opened(tmp_path) as descriptor:
+        yield descriptor
 
 
 @pytest.fixture
