@@ -1,17 +1,52 @@
 """The archive's tables. Rows only, no behaviour."""
 
-from app.models.collections import AccessUnit, Collection
+from app.models.access import (
+    AccessRequest,
+    Agreement,
+    AuditAnchor,
+    AuditEntry,
+    Grant,
+    Group,
+    GroupMember,
+    Person,
+    Rights,
+    ShareLink,
+    Token,
+)
+from app.models.collections import (
+    AccessUnit,
+    AnalysisSource,
+    Collection,
+    CollectionTerm,
+    Site,
+    Submission,
+)
 from app.models.studies import Instance, RequestAttributes, Series, Study
 from app.models.tags import SeriesTagValue, TagPath, TagValue
 
 __all__ = [
+    "AccessRequest",
     "AccessUnit",
+    "Agreement",
+    "AnalysisSource",
+    "AuditAnchor",
+    "AuditEntry",
     "Collection",
+    "CollectionTerm",
+    "Grant",
+    "Group",
+    "GroupMember",
     "Instance",
+    "Person",
     "RequestAttributes",
+    "Rights",
     "Series",
     "SeriesTagValue",
+    "ShareLink",
+    "Site",
     "Study",
+    "Submission",
     "TagPath",
     "TagValue",
+    "Token",
 ]

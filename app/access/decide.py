@@ -1,0 +1,102 @@
+"""The rule: units, grants and a moment in, the caller's capabilities in each unit out, with the reason."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from datetime import date as Date
+
+from app.access.roles import ROLES, TIERS, Capability
+
+Capabilities = frozenset[Capability]
+NONE: Capabilities = frozenset()
+_FIND = frozenset({Capability.FIND})
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """An access unit as its row has it."""
+
+    id: int
+    collection: int
+    site: int | None
+    tier: str
+    embargo_until: Date | None
+    hidden: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """A role that the caller holds, themselves or through a group; `site` None is all of the collection."""
+
+    role: str
+    collection: int
+    site: int | None
+    starts_at: datetime
+    ends_at: datetime | None
+
+    def holds(self, moment: datetime) -> bool:
+        """Whether it holds at this moment; its end is not part of it."""
+        return self.starts_at <= moment and (self.ends_at is None or moment < self.ends_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One rule that was looked at: in words, and what it gives."""
+
+    rule: str
+    gives: Capabilities
+
+
+def embargo_ends(unit: Unit) -> datetime | None:
+    """When the unit's embargo ends: at 00:00 UTC of its day."""
+    return datetime.combine(unit.embargo_until, time(), UTC) if unit.embargo_until else None
+
+
+def explain(
+    unit: Unit, granted: Iterable[Granted], *, signed_in: bool, moment: datetime
+) -> Iterator[Reason]:
+    """Every rule that bears on the unit, whether it gives anything or not."""
+    for grant in granted:
+        if grant.collection == unit.collection and grant.site in (None, unit.site):
+            if grant.holds(moment):
+                yield Reason(f"You hold the role {grant.role}.", ROLES[grant.role])
+            elif moment < grant.starts_at:
+                yield Reason(f"Your role {grant.role} begins at {grant.starts_at:%Y-%m-%d %H:%M} UTC.", NONE)
+            else:
+                yield Reason(f"Your role {grant.role} ended at {grant.ends_at:%Y-%m-%d %H:%M} UTC.", NONE)
+    yield _of_tier(unit, signed_in, moment)
+
+
+def capabilities(
+    unit: Unit, granted: Iterable[Granted], *, signed_in: bool, moment: datetime
+) -> Capabilities:
+    """What the caller may do in the unit."""
+    found = explain(unit, granted, signed_in=signed_in, moment=moment)
+    return NONE.union(*(reason.gives for reason in found))
+
+
+def changes_next(units: Iterable[Unit], granted: Iterable[Granted], moment: datetime) -> datetime | None:
+    """The next moment at which anything begins or ends by itself."""
+    ends = [embargo_ends(unit) for unit in units]
+    times = [*ends, *(at for grant in granted for at in (grant.starts_at, grant.ends_at))]
+    return min((at for at in times if at and at > moment), default=None)
+
+
+def by_unit(
+    units: Iterable[Unit], granted: Iterable[Granted], *, signed_in: bool, moment: datetime
+) -> Mapping[int, Capabilities]:
+    """The capabilities in every unit in which there are any."""
+    held = list(granted)
+    found = {unit.id: capabilities(unit, held, signed_in=signed_in, moment=moment) for unit in units}
+    return {unit: capable for unit, capable in found.items() if capable}
+
+
+def _of_tier(unit: Unit, signed_in: bool, moment: datetime) -> Reason:
+    ends = embargo_ends(unit)
+    if ends and moment < ends:
+        told = f"There is an embargo until {unit.embargo_until}."
+        return Reason(told, NONE if unit.hidden else _FIND)
+    stranger, registered = TIERS[unit.tier]
+    gives = registered if signed_in else stranger
+    told = f"The tier is {unit.tier}, and you have {'' if signed_in else 'not '}signed in."
+    return Reason(told, gives - _FIND if unit.hidden and gives == _FIND else gives)

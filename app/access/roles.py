@@ -1,0 +1,44 @@
+"""Roles in a collection, and what each may do."""
+
+from enum import Enum
+
+
+class Capability(Enum):
+    """One thing that somebody may do with what lies in an access unit."""
+
+    #: Find it, and read its metadata.
+    FIND = "metadata.read"
+    #: Look at its pixels: frames, pictures, bulk data.
+    VIEW = "pixel.read"
+    #: Take whole instances.
+    DOWNLOAD = "download"
+    #: Add annotations and other results.
+    ANNOTATE = "annotate"
+    #: Send submissions, and see one's own.
+    SUBMIT = "submit"
+    #: See and change everything, published or not.
+    CURATE = "curate"
+    #: Grant access, and change what the collection says of itself.
+    OWN = "grant"
+
+
+_READING = frozenset({Capability.FIND, Capability.VIEW})
+_TAKING = _READING | {Capability.DOWNLOAD}
+
+#: A submitter sees what lies in the collection only by another role; an annotator reads what is annotated.
+ROLES: dict[str, frozenset[Capability]] = {
+    "viewer": _READING,
+    "reader": _TAKING,
+    "annotator": _TAKING | {Capability.ANNOTATE},
+    "submitter": frozenset({Capability.SUBMIT}),
+    "curator": _TAKING | {Capability.ANNOTATE, Capability.CURATE},
+    "owner": _TAKING | {Capability.ANNOTATE, Capability.CURATE, Capability.OWN},
+}
+
+#: What a tier gives to whom nothing was granted: anyone, or whoever has signed in.
+TIERS: dict[str, tuple[frozenset[Capability], frozenset[Capability]]] = {
+    "open": (_TAKING, _TAKING),
+    "registered": (frozenset({Capability.FIND}), _TAKING),
+    "request": (frozenset({Capability.FIND}), frozenset({Capability.FIND})),
+    "private": (frozenset({Capability.FIND}), frozenset({Capability.FIND})),
+}

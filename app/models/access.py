@@ -1,0 +1,193 @@
+"""People, what they are granted, and how they prove who they are (design section 4)."""
+
+from datetime import datetime
+
+from sqlalchemy import Index, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from app.models.types import Bytes, ByteText, Key, UtcDateTime, now
+
+
+def _id() -> int | None:
+    return Field(default=None, primary_key=True, sa_type=Key)  # type: ignore[no-any-return]
+
+
+def _moment() -> datetime:
+    return Field(default_factory=now, sa_type=UtcDateTime)  # type: ignore[no-any-return]
+
+
+def _until() -> datetime | None:
+    return Field(default=None, sa_type=UtcDateTime)  # type: ignore[no-any-return]
+
+
+class Person(SQLModel, table=True):
+    """Somebody, or a pipeline: known by an OpenID provider's issuer and subject, or by an account here.
+
+    Of an account here `issuer` is empty, `subject` the name to sign in with, and `password` an argon2id hash.
+    """
+
+    id: int | None = _id()
+    issuer: str = Field(default="", sa_type=ByteText)
+    subject: str = Field(sa_type=ByteText)
+    name: str = Field(default="", sa_type=ByteText)
+    email: str = Field(default="", sa_type=ByteText)
+    password: str = Field(default="", sa_type=ByteText)
+    admin: bool = False
+    auditor: bool = False
+    disabled: bool = False
+    created_at: datetime = _moment()
+
+    __table_args__ = (UniqueConstraint("issuer", "subject", name="person_once"),)
+
+
+class Group(SQLModel, table=True):
+    """People who are granted something together."""
+
+    __tablename__ = "people"
+
+    id: int | None = _id()
+    slug: str = Field(unique=True, sa_type=ByteText)
+    name: str = Field(sa_type=ByteText)
+    created_at: datetime = _moment()
+
+
+class GroupMember(SQLModel, table=True):
+    """Somebody in a group, until a moment."""
+
+    __tablename__ = "people_member"
+
+    group_id: int = Field(foreign_key="people.id", primary_key=True, sa_type=Key)
+    person_id: int = Field(foreign_key="person.id", primary_key=True, index=True, sa_type=Key)
+    ends_at: datetime | None = _until()
+
+
+class Grant(SQLModel, table=True):
+    """A role in a collection, or at one of its sites, for somebody or a group, for a time.
+
+    `to` is `person`, `group`, `registered` or `anyone`. What was granted is never forgotten: it is revoked.
+    """
+
+    __tablename__ = "access_grant"
+
+    id: int | None = _id()
+    to: str = Field(sa_type=ByteText)
+    person_id: int | None = Field(default=None, foreign_key="person.id", index=True, sa_type=Key)
+    group_id: int | None = Field(default=None, foreign_key="people.id", index=True, sa_type=Key)
+    role: str = Field(sa_type=ByteText)
+    collection_id: int = Field(foreign_key="collection.id", index=True, sa_type=Key)
+    site_id: int | None = Field(default=None, foreign_key="site.id", sa_type=Key)
+    starts_at: datetime = _moment()
+    ends_at: datetime | None = _until()
+    revoked_at: datetime | None = _until()
+    reason: str = Field(sa_type=ByteText)
+    granted_by: str = Field(sa_type=ByteText)
+
+
+class Agreement(SQLModel, table=True):
+    """One version of what those who ask for access to a collection agree to."""
+
+    id: int | None = _id()
+    collection_id: int = Field(foreign_key="collection.id", sa_type=Key)
+    version: int
+    text: str = Field(sa_type=ByteText)
+    sha256: bytes = Field(sa_type=Bytes)
+    created_at: datetime = _moment()
+
+    __table_args__ = (UniqueConstraint("collection_id", "version", name="agreement_once"),)
+
+
+class AccessRequest(SQLModel, table=True):
+    """Somebody's request for access to a collection, and what became of it. `answers` is a JSON object."""
+
+    __tablename__ = "access_request"
+
+    id: int | None = _id()
+    collection_id: int = Field(foreign_key="collection.id", index=True, sa_type=Key)
+    person_id: int = Field(foreign_key="person.id", index=True, sa_type=Key)
+    agreement_id: int | None = Field(default=None, foreign_key="agreement.id", sa_type=Key)
+    grant_id: int | None = Field(default=None, foreign_key="access_grant.id", sa_type=Key)
+    #: The request that this one renews.
+    renews: int | None = Field(default=None, foreign_key="access_request.id", sa_type=Key)
+    state: str = Field(default="draft", sa_type=ByteText)
+    answers: bytes = Field(default=b"{}", sa_type=Bytes)
+    decision: str = Field(default="", sa_type=ByteText)
+    decided_by: str = Field(default="", sa_type=ByteText)
+    created_at: datetime = _moment()
+    changed_at: datetime = _moment()
+
+
+class Token(SQLModel, table=True):
+    """A personal token, of which only the digest is kept. `scopes` and `collections` are JSON arrays."""
+
+    id: int | None = _id()
+    person_id: int = Field(foreign_key="person.id", index=True, sa_type=Key)
+    name: str = Field(sa_type=ByteText)
+    #: Its first characters, by which its owner knows it again.
+    beginning: str = Field(sa_type=ByteText)
+    sha256: bytes = Field(unique=True, sa_type=Bytes)
+    scopes: bytes = Field(sa_type=Bytes)
+    collections: bytes = Field(default=b"[]", sa_type=Bytes)
+    created_at: datetime = _moment()
+    expires_at: datetime = _moment()
+    used_at: datetime | None = _until()
+    revoked_at: datetime | None = _until()
+
+
+class ShareLink(SQLModel, table=True):
+    """A link to a study or to a scope, for whoever has it. `within` is a JSON object that says to what."""
+
+    __tablename__ = "share_link"
+
+    id: int | None = _id()
+    person_id: int | None = Field(default=None, foreign_key="person.id", index=True, sa_type=Key)
+    collection_id: int | None = Field(default=None, foreign_key="collection.id", sa_type=Key)
+    sha256: bytes = Field(unique=True, sa_type=Bytes)
+    within: bytes = Field(sa_type=Bytes)
+    capability: str = Field(sa_type=ByteText)
+    note: str = Field(default="", sa_type=ByteText)
+    uses: int = 0
+    most_uses: int | None = None
+    created_at: datetime = _moment()
+    expires_at: datetime = _moment()
+    revoked_at: datetime | None = _until()
+
+
+class Rights(SQLModel, table=True):
+    """One row that counts the changes of anything that decides who may see what."""
+
+    id: int | None = _id()
+    revision: int = 1
+
+
+class AuditEntry(SQLModel, table=True):
+    """Something that somebody did. Each holds the digest of the one before it in its process's chain."""
+
+    __tablename__ = "audit_entry"
+
+    id: int | None = _id()
+    chain: str = Field(sa_type=ByteText)
+    number: int = Field(sa_type=Key)
+    at: datetime = _moment()
+    who: str = Field(sa_type=ByteText)
+    what: str = Field(sa_type=ByteText)
+    collection_id: int | None = Field(default=None, sa_type=Key)
+    details: bytes = Field(default=b"{}", sa_type=Bytes)
+    digest: bytes = Field(sa_type=Bytes)
+
+    __table_args__ = (
+        UniqueConstraint("chain", "number", name="audit_once"),
+        Index("audit_at", "at"),
+        Index("audit_who", "who", "at"),
+        Index("audit_collection", "collection_id", "at"),
+    )
+
+
+class AuditAnchor(SQLModel, table=True):
+    """Where a chain stood at an hour: who changes entries before it must change this as well."""
+
+    __tablename__ = "audit_anchor"
+
+    chain: str = Field(primary_key=True, sa_type=ByteText)
+    number: int = Field(primary_key=True, sa_type=Key)
+    at: datetime = _moment()
+    digest: bytes = Field(sa_type=Bytes)

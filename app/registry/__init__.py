@@ -1,0 +1,1 @@
+"""The archive's own records: collections, people, grants and what else decides who may see what."""

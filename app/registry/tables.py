@@ -1,0 +1,17 @@
+"""The records' tables as statements name them."""
+
+from sqlalchemy import Table
+
+from app.models import Collection
+
+_TABLES = Collection.metadata.tables
+COLLECTION: Table = _TABLES["collection"]
+TERM: Table = _TABLES["collection_term"]
+ANALYSIS_SOURCE: Table = _TABLES["analysis_source"]
+SITE: Table = _TABLES["site"]
+UNIT: Table = _TABLES["access_unit"]
+PERSON: Table = _TABLES["person"]
+GROUP: Table = _TABLES["people"]
+MEMBER: Table = _TABLES["people_member"]
+GRANT: Table = _TABLES["access_grant"]
+RIGHTS: Table = _TABLES["rights"]

@@ -1,0 +1,235 @@
+"""What collections say of themselves, sites, submissions, people, grants, requests, tokens, links and the audit."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+MOMENT = sa.DateTime(timezone=True)
+BYTES = sa.LargeBinary()
+#: From the last to be made to the first.
+TABLES = (
+    "audit_anchor",
+    "audit_entry",
+    "rights",
+    "share_link",
+    "token",
+    "access_request",
+    "agreement",
+    "access_grant",
+    "submission",
+    "people_member",
+    "people",
+    "person",
+    "analysis_source",
+    "collection_term",
+)
+
+
+def upgrade() -> None:
+    """Make the tables; what there was is as private as it was."""
+    _extend_collections()
+    _create_people()
+    _create_rights()
+    _create_submissions()
+    _create_audit()
+    rights = sa.table("rights", sa.column("revision"))
+    op.execute(sa.insert(rights).values(revision=1))
+
+
+def downgrade() -> None:
+    """Drop the tables and all they hold."""
+    for table in TABLES:
+        op.drop_table(table)
+    for name in ("hidden", "embargo_until", "tier", "site_id"):
+        op.drop_column("access_unit", name)
+    op.drop_table("site")
+    for name in ("changed_at", "revision", "record", "licence", "kind"):
+        op.drop_column("collection", name)
+
+
+def _extend_collections() -> None:
+    then = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    # On SQLite a text would stay one in a column of bytes.
+    empty = sa.text("X'7B7D'" if op.get_bind().dialect.name == "sqlite" else "'{}'")
+    for added in (
+        _text("kind", server_default="collection"),
+        _text("licence", server_default=""),
+        _column("record", BYTES, server_default=empty),
+        _column("revision", sa.Integer(), server_default="1"),
+        _column("changed_at", MOMENT, server_default=then),
+    ):
+        op.add_column("collection", added)
+    op.create_table(
+        "collection_term",
+        _id(),
+        _to("collection", index=True),
+        *map(_text, ("field", "scheme", "code", "text")),
+    )
+    op.create_table(
+        "analysis_source",
+        _column("analysis_result_id", KEY, sa.ForeignKey("collection.id"), primary_key=True),
+        _column("collection_id", KEY, sa.ForeignKey("collection.id"), primary_key=True, index=True),
+    )
+    op.create_table(
+        "site",
+        _id(),
+        _to("collection"),
+        *map(_text, ("slug", "name")),
+        _column("expected_studies", sa.Integer(), nullable=True),
+        sa.UniqueConstraint("collection_id", "slug", name="site_once"),
+    )
+    for added in (
+        _column("site_id", KEY, nullable=True),
+        _text("tier", server_default="private"),
+        _column("embargo_until", sa.Date(), nullable=True),
+        _column("hidden", sa.Boolean(), server_default=sa.true()),
+    ):
+        op.add_column("access_unit", added)
+
+
+def _create_people() -> None:
+    op.create_table(
+        "person",
+        _id(),
+        *map(_text, ("issuer", "subject", "name", "email", "password")),
+        *(_column(name, sa.Boolean()) for name in ("admin", "auditor", "disabled")),
+        _column("created_at", MOMENT),
+        sa.UniqueConstraint("issuer", "subject", name="person_once"),
+    )
+    op.create_table(
+        "people",
+        _id(),
+        _text("slug", unique=True),
+        _text("name"),
+        _column("created_at", MOMENT),
+    )
+    op.create_table(
+        "people_member",
+        _column("group_id", KEY, sa.ForeignKey("people.id"), primary_key=True),
+        _column("person_id", KEY, sa.ForeignKey("person.id"), primary_key=True, index=True),
+        _column("ends_at", MOMENT, nullable=True),
+    )
+
+
+def _create_rights() -> None:
+    op.create_table(
+        "access_grant",
+        _id(),
+        _text("to"),
+        _to("person", nullable=True, index=True),
+        _column("group_id", KEY, sa.ForeignKey("people.id"), nullable=True, index=True),
+        _text("role"),
+        _to("collection", index=True),
+        _to("site", nullable=True),
+        _column("starts_at", MOMENT),
+        *(_column(name, MOMENT, nullable=True) for name in ("ends_at", "revoked_at")),
+        *map(_text, ("reason", "granted_by")),
+    )
+    op.create_table(
+        "agreement",
+        _id(),
+        _to("collection"),
+        _column("version", sa.Integer()),
+        _text("text"),
+        _column("sha256", BYTES),
+        _column("created_at", MOMENT),
+        sa.UniqueConstraint("collection_id", "version", name="agreement_once"),
+    )
+    op.create_table(
+        "access_request",
+        _id(),
+        _to("collection", index=True),
+        _to("person", index=True),
+        _to("agreement", nullable=True),
+        _column("grant_id", KEY, sa.ForeignKey("access_grant.id"), nullable=True),
+        _column("renews", KEY, sa.ForeignKey("access_request.id"), nullable=True),
+        *map(_text, ("state", "decision", "decided_by")),
+        _column("answers", BYTES),
+        *(_column(name, MOMENT) for name in ("created_at", "changed_at")),
+    )
+    op.create_table(
+        "token",
+        _id(),
+        _to("person", index=True),
+        *map(_text, ("name", "beginning")),
+        _column("sha256", BYTES, unique=True),
+        *(_column(name, BYTES) for name in ("scopes", "collections")),
+        *(_column(name, MOMENT) for name in ("created_at", "expires_at")),
+        *(_column(name, MOMENT, nullable=True) for name in ("used_at", "revoked_at")),
+    )
+    op.create_table(
+        "share_link",
+        _id(),
+        _to("person", nullable=True, index=True),
+        _to("collection", nullable=True),
+        _column("sha256", BYTES, unique=True),
+        _column("within", BYTES),
+        *map(_text, ("capability", "note")),
+        _column("uses", sa.Integer()),
+        _column("most_uses", sa.Integer(), nullable=True),
+        *(_column(name, MOMENT) for name in ("created_at", "expires_at")),
+        _column("revoked_at", MOMENT, nullable=True),
+    )
+    op.create_table("rights", _id(), _column("revision", sa.Integer()))
+
+
+def _create_submissions() -> None:
+    op.create_table(
+        "submission",
+        _id(),
+        _text("key", unique=True),
+        _to("collection", index=True),
+        _to("access_unit"),
+        _to("person", nullable=True, index=True),
+        _text("state"),
+        _column("opened_at", MOMENT),
+    )
+
+
+def _create_audit() -> None:
+    op.create_table(
+        "audit_entry",
+        _id(),
+        _text("chain"),
+        _column("number", KEY),
+        _column("at", MOMENT),
+        *map(_text, ("who", "what")),
+        _column("collection_id", KEY, nullable=True),
+        *(_column(name, BYTES) for name in ("details", "digest")),
+        sa.UniqueConstraint("chain", "number", name="audit_once"),
+    )
+    op.create_index("audit_at", "audit_entry", ["at"])
+    op.create_index("audit_who", "audit_entry", ["who", "at"])
+    op.create_index("audit_collection", "audit_entry", ["collection_id", "at"])
+    op.create_table(
+        "audit_anchor",
+        _text("chain", primary_key=True),
+        _column("number", KEY, primary_key=True),
+        _column("at", MOMENT),
+        _column("digest", BYTES),
+    )
+
+
+def _column(name: str, type_: Any, *options: Any, nullable: bool = False, **more: Any) -> sa.Column[Any]:
+    return sa.Column(name, type_, *options, nullable=nullable, **more)
+
+
+def _text(name: str, **more: Any) -> sa.Column[Any]:
+    return _column(name, TEXT, **more)
+
+
+def _id() -> sa.Column[Any]:
+    return _column("id", KEY, primary_key=True)
+
+
+def _to(table: str, **more: Any) -> sa.Column[Any]:
+    return _column(f"{table}_id", KEY, sa.ForeignKey(f"{table}.id"), **more)
