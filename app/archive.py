@@ -6,6 +6,7 @@ from typing import Self
 
 from app.codecs import Codecs
 from app.database import Database
+from app.registry.rights import Rights
 from app.settings import Settings
 from app.storage.cache import Cache
 from app.storage.object_store import ObjectStore
@@ -23,7 +24,7 @@ RECENT = 32 << 20
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """Settings, database, object store, arriving instances, codecs and cache of one running process.
+    """Settings, database, rights, object store, arriving instances, codecs and cache of one running process.
 
     `examining` are the turns in which arriving instances are taken apart, `planning` those in which answers
     of many instances are planned; `recent` holds answers that were made lately.
@@ -31,6 +32,7 @@ class Archive:
 
     settings: Settings
     database: Database
+    rights: Rights
     store: ObjectStore
     spools: Spools
     codecs: Codecs
@@ -53,7 +55,10 @@ class Archive:
         codecs = Codecs(settings.codec_processes, settings.codec_seconds, settings.codec_memory)
         cache = Cache(settings.data / "cache", settings.cache_bytes, settings.spare_bytes)
         examining, planning = asyncio.Semaphore(EXAMINED_AT_ONCE), asyncio.Lock()
-        return cls(settings, database, store, spools, codecs, examining, cache, planning, Recent(RECENT))
+        rights = Rights(database)
+        return cls(
+            settings, database, rights, store, spools, codecs, examining, cache, planning, Recent(RECENT)
+        )
 
     async def close(self) -> None:
         """Give back connections and files, and end codec processes."""

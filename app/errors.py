@@ -6,11 +6,12 @@ and never repeats a patient's values.
 
 
 class Fact(Exception):  # noqa: N818 (it states a fact)
-    """Anything this project raises on purpose."""
+    """Anything this project raises on purpose. `more` are members of the problem that the caller is told."""
 
-    def __init__(self, detail: str = "") -> None:
+    def __init__(self, detail: str = "", **more: object) -> None:
         super().__init__(detail)
         self.detail = detail or (self.__doc__ or "").strip().splitlines()[0]
+        self.more = more
 
 
 class NotFound(Fact):
@@ -71,6 +72,14 @@ class NotSignedIn(Fact):
 
 class Forbidden(Fact):
     """You may not do this."""
+
+
+class Conflict(Fact):
+    """It was changed since you read it, or there is one already."""
+
+
+class TooMany(Fact):
+    """Too many requests in too short a time: wait, and try again."""
 
 
 class InvalidInstance(Fact):

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, params
 from fastapi_swagger import patch_fastapi
 
 from app.archive import Archive
@@ -24,7 +24,7 @@ from app.routers import (
     wado_uri,
 )
 from app.routers.below_root import put_below
-from app.routers.dependencies import named_collection
+from app.routers.dependencies import named_collection, named_submission
 from app.routers.heads import heads
 from app.routers.middleware import middleware
 from app.settings import Settings
@@ -32,11 +32,16 @@ from app.settings import Settings
 DESCRIPTION = """
 An open imaging archive: every cohort is a DICOMweb root. For research, not for diagnosis.
 
-`/dicom-web` is the whole archive, `/collections/{collection}/dicom-web` one collection of it; each answers
-QIDO-RS, WADO-RS and STOW-RS (DICOM PS3.18).
+`/dicom-web` is the whole archive, `/collections/{collection}/dicom-web` one collection of it,
+`/submissions/{submission}/dicom-web` what was sent and is not published yet; each answers QIDO-RS, WADO-RS
+and STOW-RS (DICOM PS3.18).
 """
-#: Every kind of DICOMweb root, by its path.
-ROOTS = ("/dicom-web", "/collections/{collection}/dicom-web")
+#: Every kind of DICOMweb root, by its path, with what declares the parameters in it.
+ROOTS: dict[str, list[params.Depends]] = {
+    "/dicom-web": [],
+    "/collections/{collection}/dicom-web": [Depends(named_collection)],
+    "/submissions/{submission}/dicom-web": [Depends(named_submission)],
+}
 
 #: Objects made and not yet freed after which the collector looks for cycles among them.
 ALLOCATIONS = 20_000
@@ -94,8 +99,7 @@ def create_app(settings: Settings | None = None, *, warm: bool = False) -> FastA
     patch_fastapi(app)
     problems.install(app)
     # Routes are tried in this order: the busiest first.
-    for root in ROOTS:
-        named = [Depends(named_collection)] if "{collection}" in root else []
+    for root, named in ROOTS.items():
         for routes in (*READING, stow.router):
             put_below(root, routes, app, named)
     for routes in BESIDE:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
-from datetime import date as Date
+from datetime import UTC, date, datetime, time
 
-from app.access.roles import ROLES, TIERS, Capability
+from app.access.roles import ROLES, TIERS
+from app.viewer import Capability
 
 Capabilities = frozenset[Capability]
 NONE: Capabilities = frozenset()
@@ -20,7 +20,7 @@ class Unit:
     collection: int
     site: int | None
     tier: str
-    embargo_until: Date | None
+    embargo_until: date | None
     hidden: bool
 
 
@@ -52,9 +52,7 @@ def embargo_ends(unit: Unit) -> datetime | None:
     return datetime.combine(unit.embargo_until, time(), UTC) if unit.embargo_until else None
 
 
-def explain(
-    unit: Unit, granted: Iterable[Granted], *, signed_in: bool, moment: datetime
-) -> Iterator[Reason]:
+def explain(unit: Unit, granted: Iterable[Granted], *, signed_in: bool, moment: datetime) -> Iterator[Reason]:
     """Every rule that bears on the unit, whether it gives anything or not."""
     for grant in granted:
         if grant.collection == unit.collection and grant.site in (None, unit.site):
@@ -86,9 +84,32 @@ def by_unit(
     units: Iterable[Unit], granted: Iterable[Granted], *, signed_in: bool, moment: datetime
 ) -> Mapping[int, Capabilities]:
     """The capabilities in every unit in which there are any."""
-    held = list(granted)
-    found = {unit.id: capabilities(unit, held, signed_in=signed_in, moment=moment) for unit in units}
+    own: dict[int, list[Granted]] = {}
+    for grant in granted:
+        own.setdefault(grant.collection, []).append(grant)
+    found = {
+        unit.id: capabilities(unit, own.get(unit.collection, ()), signed_in=signed_in, moment=moment)
+        for unit in units
+    }
     return {unit: capable for unit, capable in found.items() if capable}
+
+
+def how_to_get_in(unit: Unit, moment: datetime, *, finds_only: bool) -> str:
+    """What someone is told who may find what lies in the unit, or look at it, and wants more."""
+    ends = embargo_ends(unit)
+    if not finds_only:
+        return "You may look at this, but not take it whole: ask the collection's owner for the role reader."
+    if ends and moment < ends:
+        return f"There is an embargo until {unit.embargo_until}: until then only the metadata are public."
+    return _WAYS_IN[unit.tier]
+
+
+_WAYS_IN = {
+    "open": "Your token or link does not include this.",
+    "registered": "The metadata are public; for the data sign in.",
+    "request": "The metadata are public; the data are for those who asked for access and were granted it.",
+    "private": "The metadata are public; the data are for members: ask the collection's owner for a role.",
+}
 
 
 def _of_tier(unit: Unit, signed_in: bool, moment: datetime) -> Reason:

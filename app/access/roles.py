@@ -1,26 +1,6 @@
 """Roles in a collection, and what each may do."""
 
-from enum import Enum
-
-
-class Capability(Enum):
-    """One thing that somebody may do with what lies in an access unit."""
-
-    #: Find it, and read its metadata.
-    FIND = "metadata.read"
-    #: Look at its pixels: frames, pictures, bulk data.
-    VIEW = "pixel.read"
-    #: Take whole instances.
-    DOWNLOAD = "download"
-    #: Add annotations and other results.
-    ANNOTATE = "annotate"
-    #: Send submissions, and see one's own.
-    SUBMIT = "submit"
-    #: See and change everything, published or not.
-    CURATE = "curate"
-    #: Grant access, and change what the collection says of itself.
-    OWN = "grant"
-
+from app.viewer import Capability
 
 _READING = frozenset({Capability.FIND, Capability.VIEW})
 _TAKING = _READING | {Capability.DOWNLOAD}

@@ -6,6 +6,7 @@ from typing import Final
 
 from app.dicom.description import Description
 
+NOT_AUTHORIZED: Final = 0x0124
 DOES_NOT_MATCH: Final = 0xA900
 CANNOT_UNDERSTAND: Final = 0xC000
 DUPLICATE: Final = 0x0111
@@ -15,6 +16,7 @@ ODD: Final = 0xB007
 #: Failure Reason (0008,1197) and when it is given here (PS3.18 Table I.2-2; PS3.7 Annex C).
 FAILURE_REASONS: Final[dict[int, str]] = {
     DUPLICATE: "Duplicate SOP instance: another instance with this SOP Instance UID is stored.",
+    NOT_AUTHORIZED: "Not authorized: who may only annotate stores annotations and other results, no images.",
     DOES_NOT_MATCH: "Data set does not match: a UID is missing or invalid, or the study is another one.",
     CANNOT_UNDERSTAND: "Cannot understand: not a readable instance in the DICOM file format.",
 }
@@ -30,6 +32,12 @@ _STUDY = (0x0020000D, "Study Instance UID")
 _SERIES = (0x0020000E, "Series Instance UID")
 _INSTANCE = (0x00080018, "SOP Instance UID")
 _SOP_CLASS = (0x00080016, "SOP Class UID")
+_STORAGE = "1.2.840.10008.5.1.4.1.1."
+#: How the SOP classes of results begin: presentation states, parametric maps, registrations, fiducials,
+#: segmentations, tractography, real world values, structured reports, annotations, structure sets.
+_RESULTS = tuple(
+    _STORAGE + own for own in ("11.", "30", "66.1", "66.2", "66.3", "66.4", "66.5", "66.6", "66.7", "67")
+) + tuple(_STORAGE + own for own in ("88.", "91.", "481.3"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +49,13 @@ class Refusal:
     tag: int
 
 
-def check(description: Description, study: str | None = None) -> Refusal | None:
-    """None when the instance can be kept, in this study if one is named; else the first reason why not."""
+def check(
+    description: Description, study: str | None = None, *, results_only: bool = False
+) -> Refusal | None:
+    """None when the instance can be kept, in this study if one is named; else the first reason why not.
+
+    With `results_only` what was made from images can be kept, and no images (PS3.4 Annex B.5).
+    """
     for (tag, name), uid in _uids(description):
         if not uid:
             return Refusal(DOES_NOT_MATCH, f"{name} is missing.", tag)
@@ -50,6 +63,8 @@ def check(description: Description, study: str | None = None) -> Refusal | None:
             return Refusal(DOES_NOT_MATCH, f"{name} is not a valid UID.", tag)
     if study is not None and description.resource.study != study:
         return Refusal(DOES_NOT_MATCH, "The instance belongs to another study.", _STUDY[0])
+    if results_only and not description.sop_class_uid.startswith(_RESULTS):
+        return Refusal(NOT_AUTHORIZED, "You may store annotations and other results here.", _SOP_CLASS[0])
     return None
 
 

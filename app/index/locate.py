@@ -28,6 +28,7 @@ class Located(NamedTuple):
     """
 
     row: int
+    access_unit: int
     study: str
     series: str
     instance: str
@@ -101,6 +102,16 @@ def _answering(found: list[Located]) -> list[Located]:
     return [each for each in found if each.row in answering]
 
 
+def access_unit(connection: Connection, scope: Scope, viewer: Viewer, resource: Resource) -> int | None:
+    """The access unit of the first series row at an address that the viewer sees; None without any.
+
+    Of the whole address: a series that has not the instance named is no answer.
+    """
+    values = {**parameters(scope, viewer), **_address(resource)}
+    row = connection.execute(_unit(shape(scope, viewer), _depth(resource)), values).first()
+    return row[0] if row else None
+
+
 def middle(connection: Connection, scope: Scope, viewer: Viewer, resource: Resource) -> Resource | None:
     """The instance in the middle of those at an address whose frames can be drawn; None without any."""
     seen, depth = shape(scope, viewer), _depth(resource)
@@ -121,6 +132,7 @@ _DESCRIPTIONS = select(INSTANCE.c.id, INSTANCE.c.dicom_json).where(
 )
 _FACTS = (
     INSTANCE.c.id,
+    SERIES.c.access_unit_id,
     SERIES.c.study_instance_uid,
     SERIES.c.series_instance_uid,
     INSTANCE.c.sop_instance_uid,
@@ -156,6 +168,14 @@ def _instance(seen: tuple[Scope, Viewer], parts: tuple[Part, ...]) -> Select[Any
 @cache
 def _instances(seen: tuple[Scope, Viewer], depth: int, parts: tuple[Part, ...]) -> Select[Any]:
     return _visible(seen, parts).where(*_PATH[:depth]).order_by(*_ORDER)
+
+
+@cache
+def _unit(seen: tuple[Scope, Viewer], depth: int) -> Select[Any]:
+    found = select(SERIES.c.access_unit_id).where(*series_conditions(*seen), *_PATH[:depth])
+    if depth == len(_PATH):
+        found = found.join_from(SERIES, INSTANCE, SERIES.c.id == INSTANCE.c.series_row)
+    return found.order_by(SERIES.c.id).limit(1)
 
 
 @cache

@@ -7,9 +7,9 @@ facet, no export. What they leave out does not exist for that caller.
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, FromClause, bindparam, false, select
+from sqlalchemy import ColumnElement, FromClause, bindparam, false
 
-from app.index.tables import SERIES, STUDY, named
+from app.index.tables import SERIES, STUDY, listed, one_of
 from app.viewer import Viewer
 
 
@@ -17,15 +17,20 @@ from app.viewer import Viewer
 class Scope:
     """A set of series revisions at a moment (design section 3).
 
-    `collection` None is the whole archive; otherwise the id of one collection, latest version.
+    `collection` None is the whole archive; otherwise the id of one collection, latest version. `submission`
+    is the id of one, of which it shows the drafts. `alone` says that all of it lies in one access unit: then
+    every study, series and instance has but one row in it.
     """
 
     collection: int | None = None
+    submission: int | None = None
+    alone: bool = False
 
 
 ARCHIVE = Scope()
 
-_COLLECTION, _UNITS = "scope_collection", "scope_units"
+_COLLECTION, _SUBMISSION = "scope_collection", "scope_submission"
+_UNITS, _STUDIES = "scope_units", "scope_studies"
 
 
 def series_conditions(scope: Scope, viewer: Viewer, series: FromClause = SERIES) -> list[ColumnElement[bool]]:
@@ -38,23 +43,19 @@ def series_conditions(scope: Scope, viewer: Viewer, series: FromClause = SERIES)
         return conditions
     if not viewer.units:
         return [*conditions, false()]
-    units: BindParameter[int] = bindparam(_UNITS, sorted(viewer.units), expanding=True)
-    return [*conditions, series.c.access_unit_id.in_(units)]
+    conditions.append(one_of(series.c.access_unit_id, bindparam(_UNITS, listed(sorted(viewer.units)))))
+    if viewer.studies is not None:
+        studies = bindparam(_STUDIES, listed(sorted(viewer.studies)))
+        conditions.append(one_of(series.c.study_instance_uid, studies))
+    return conditions
 
 
 def study_conditions(scope: Scope, viewer: Viewer, study: FromClause = STUDY) -> list[ColumnElement[bool]]:
     """What a row of `study` (the table, or an alias of it) must fulfil: this viewer sees some series of it.
 
-    Who sees all needs no look at the series: a live study always has a live one.
+    The same as a series: a study's row has an access unit, and wherever it is seen one of its series is.
     """
-    conditions = _within(scope, study)
-    if viewer.sees_all:
-        return conditions
-    series = named(SERIES, "seen")
-    seen = select(series.c.id).where(
-        series.c.study_row == study.c.id, *series_conditions(scope, viewer, series)
-    )
-    return [*conditions, seen.correlate(study).exists()]
+    return series_conditions(scope, viewer, study)
 
 
 def shape(scope: Scope, viewer: Viewer) -> tuple[Scope, Viewer]:
@@ -63,16 +64,27 @@ def shape(scope: Scope, viewer: Viewer) -> tuple[Scope, Viewer]:
     A statement built from a shape may be kept, and executed with `parameters` of any scope and viewer of it.
     """
     collection = None if scope.collection is None else 0
-    return Scope(collection), Viewer("", viewer.sees_all, frozenset({0} if viewer.units else ()))
+    submission = None if scope.submission is None else 0
+    units = frozenset({0} if viewer.units else ())
+    studies = None if viewer.studies is None else frozenset[str]()
+    return Scope(collection, submission, scope.alone), Viewer("", viewer.sees_all, units, studies)
 
 
 def parameters(scope: Scope, viewer: Viewer) -> dict[str, Any]:
     """The values that belong into the conditions."""
-    return {_COLLECTION: scope.collection, _UNITS: sorted(viewer.units)}
+    return {
+        _COLLECTION: scope.collection,
+        _SUBMISSION: scope.submission,
+        _UNITS: listed(sorted(viewer.units)),
+        _STUDIES: listed(sorted(viewer.studies or ())),
+    }
 
 
 def _within(scope: Scope, rows: FromClause) -> list[ColumnElement[bool]]:
-    live: list[ColumnElement[bool]] = [rows.c.added_version.is_not(None), rows.c.removed_version.is_(None)]
+    published = rows.c.added_version.is_not(None), rows.c.removed_version.is_(None)
+    if scope.submission is not None:
+        draft = rows.c.added_version.is_(None), rows.c.removed_version.is_(None)
+        return [*draft, rows.c.submission_id == bindparam(_SUBMISSION, scope.submission)]
     if scope.collection is None:
-        return live
-    return [*live, rows.c.collection_id == bindparam(_COLLECTION, scope.collection)]
+        return [*published]
+    return [*published, rows.c.collection_id == bindparam(_COLLECTION, scope.collection)]

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     ColumnElement,
     FromClause,
     Integer,
@@ -28,6 +29,7 @@ from app.models import Study
 _TABLES = Study.metadata.tables
 COLLECTION: Table = _TABLES["collection"]
 ACCESS_UNIT: Table = _TABLES["access_unit"]
+SUBMISSION: Table = _TABLES["submission"]
 STUDY: Table = _TABLES["study"]
 SERIES: Table = _TABLES["series"]
 REQUEST_ATTRIBUTES: Table = _TABLES["request_attributes"]
@@ -43,9 +45,9 @@ def named(table: Table, name: str) -> NamedFromClause[Any]:
     return table.alias(name)
 
 
-def one_of(attribute: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
+def one_of(attribute: ColumnElement[Any], parameter: str | BindParameter[str]) -> ColumnElement[bool]:
     """The condition that a column holds one of the values that `listed` packs into this parameter."""
-    return _among(attribute, bindparam(parameter))
+    return _among(attribute, bindparam(parameter) if isinstance(parameter, str) else parameter)
 
 
 def among(attribute: ColumnElement[Any], values: Iterable[str | int]) -> ColumnElement[bool]:

@@ -164,7 +164,7 @@ def _unclear(
 ) -> ColumnElement[bool]:
     """The index alone does not say; nor of a row that answers for only a part of its series."""
     shared = and_(certain(found, series, carried), ~and_(*visible.series(scope, viewer, series)))
-    return or_(possible(found, series, carried), shared if scope.collection is None else false())
+    return or_(possible(found, series, carried), false() if scope.alone else shared)
 
 
 def _check(rows: Sequence[Any], query: Query) -> None:

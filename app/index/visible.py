@@ -1,7 +1,7 @@
 """Which rows answer for a study, a series, an instance: the visible ones, and of several the earliest.
 
-Collections may hold one study, series or instance each in their own rows. Where a scope spans collections,
-the row that was made first, of those that the viewer sees, answers for its whole address; the others add what
+Access units may hold one study, series or instance each in their own rows. Where a scope spans several, the
+row that was made first, of those that the viewer sees, answers for its whole address; the others add what
 they alone hold.
 """
 
@@ -17,7 +17,7 @@ Conditions = list[ColumnElement[bool]]
 def studies(scope: Scope, viewer: Viewer) -> Conditions:
     """What the row of STUDY that answers for its study fulfils."""
     conditions = study_conditions(scope, viewer)
-    if not _spans_collections(scope):
+    if not _shares_addresses(scope):
         return conditions
     earlier = named(STUDY, "earlier_study")
     seen = study_conditions(scope, viewer, earlier)
@@ -28,7 +28,7 @@ def studies(scope: Scope, viewer: Viewer) -> Conditions:
 def series(scope: Scope, viewer: Viewer, rows: FromClause = SERIES) -> Conditions:
     """What the row of `rows` (SERIES, or an alias of it) that answers for its series fulfils."""
     conditions = series_conditions(scope, viewer, rows)
-    if not _spans_collections(scope):
+    if not _shares_addresses(scope):
         return conditions
     earlier = named(SERIES, "earlier_series")
     seen = series_conditions(scope, viewer, earlier)
@@ -41,7 +41,7 @@ def series(scope: Scope, viewer: Viewer, rows: FromClause = SERIES) -> Condition
 def instances(scope: Scope, viewer: Viewer) -> Conditions:
     """What the rows of INSTANCE and SERIES, joined, that answer for an instance fulfil."""
     conditions = series_conditions(scope, viewer)
-    if not _spans_collections(scope):
+    if not _shares_addresses(scope):
         return conditions
     instance, its_series = named(INSTANCE, "earlier_instance"), named(SERIES, "earlier_series")
     earlier = (
@@ -60,7 +60,7 @@ def instances(scope: Scope, viewer: Viewer) -> Conditions:
 def instance_count(scope: Scope, viewer: Viewer) -> ColumnElement[int]:
     """How many instances are seen of the series of SERIES's row: its count, unless rows share the series."""
     own = SERIES.c.number_of_series_related_instances
-    if not _spans_collections(scope):
+    if not _shares_addresses(scope):
         return own
     other, its_series = named(SERIES, "other_series"), named(SERIES, "any_series")
     shared = select(other.c.id).where(
@@ -76,7 +76,7 @@ def instance_count(scope: Scope, viewer: Viewer) -> ColumnElement[int]:
 
 def answering_series(scope: Scope, viewer: Viewer) -> ColumnElement[int]:
     """The row that answers for the series of SERIES's row: itself, or an earlier one of its address."""
-    if not _spans_collections(scope):
+    if not _shares_addresses(scope):
         return SERIES.c.id
     first = named(SERIES, "first_series")
     rows = select(func.min(first.c.id)).where(
@@ -85,8 +85,8 @@ def answering_series(scope: Scope, viewer: Viewer) -> ColumnElement[int]:
     return rows.correlate(SERIES).scalar_subquery()
 
 
-def _spans_collections(scope: Scope) -> bool:
-    return scope.collection is None
+def _shares_addresses(scope: Scope) -> bool:
+    return not scope.alone
 
 
 def same_series(one: FromClause, other: FromClause) -> ColumnElement[bool]:

@@ -1,24 +1,22 @@
-"""Puts described instances into a collection: one transaction for a request, a few statements for any number.
+"""Puts described instances into a place: one transaction for a request, a few statements for any number.
 
-Writers of one collection take turns. Study and series rows are made from the first stored instance of each;
-what later ones say otherwise is for curators to find, and never an overwrite.
+Writers of one collection, or of one submission, take turns. Study and series rows are made from the first
+stored instance of each; what later ones say otherwise is for curators to find, and never an overwrite. What
+lies at other places is neither read nor touched: who stores learns nothing of it.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
-from functools import cache
 from typing import Any, Self
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, insert, select, update
 
 from app.database.statements import Statement
 from app.errors import Forbidden, NotFound
 from app.index import columns, tag_writer
 from app.index.entry import Columns, Entry
-from app.index.scope import Scope, parameters, series_conditions, shape
 from app.index.tables import (
     ACCESS_UNIT,
     COLLECTION,
@@ -26,86 +24,77 @@ from app.index.tables import (
     REQUEST_ATTRIBUTES,
     SERIES,
     STUDY,
+    SUBMISSION,
     listed,
     one_of,
 )
 from app.index.tag_values import Tags, merge
+from app.models.collections import OPEN
 from app.models.types import now
-from app.viewer import OWNER, Viewer
 
-__all__ = ["Entry", "Outcome", "existing", "upsert"]
+__all__ = ["Entry", "Outcome", "Place", "existing", "upsert"]
 
 
 class Outcome(StrEnum):
     """What became of one entry."""
 
     STORED = "stored"
-    #: The collection holds these very bytes already; nothing was written.
+    #: The place holds these very bytes already; nothing was written.
     IDENTICAL = "identical"
-    #: The collection holds other content under this SOP Instance UID; nothing was changed.
+    #: The place holds other content under this SOP Instance UID; nothing was changed.
     CONFLICT = "conflict"
-    #: The collection holds the series under another study; nothing was changed.
+    #: The place holds the series under another study; nothing was changed.
     MISMATCH = "mismatch"
 
 
-def existing(
-    connection: Connection, collection: int, viewer: Viewer, uids: Iterable[str]
-) -> dict[str, bytes]:
-    """The sha256 of those SOP Instance UIDs that the collection holds, as far as the viewer may see."""
-    scope = Scope(collection)
-    values = {**parameters(scope, viewer), "instances": listed(uids)}
-    return dict(_instances(shape(scope, viewer)).rows(connection, values))
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where instances go: an access unit of a rolling collection, or a submission that will go there."""
+
+    collection: int
+    access_unit: int
+    submission: int | None = None
+
+    @property
+    def parameters(self) -> Columns:
+        """What statements about what lies here are executed with."""
+        return {"collection": self.collection, "unit": self.access_unit, "submission": self.submission}
 
 
-def upsert(connection: Connection, collection: int, entries: Sequence[Entry]) -> list[Outcome]:
-    """Put the entries into a rolling collection, within the caller's transaction; one outcome for each.
+def existing(connection: Connection, place: Place, uids: Iterable[str]) -> dict[str, bytes]:
+    """The sha256 of those SOP Instance UIDs that lie at this place."""
+    statement = _INSTANCES[place.submission is not None]
+    return dict(statement.rows(connection, {**place.parameters, "instances": listed(uids)}))
+
+
+def upsert(connection: Connection, place: Place, entries: Sequence[Entry]) -> list[Outcome]:
+    """Put the entries into a place, within the caller's transaction; one outcome for each.
 
     Entries are taken in order: of several with one SOP Instance UID the first is stored. Raises NotFound
-    where there is no such collection, Forbidden where it is not rolling.
+    where there is no such place, Forbidden where the collection is not rolling or the submission not open.
     """
-    place = _take_turn(connection, collection)
-    held = _Held.look(connection, collection, entries)
+    revision = _take_turn(connection, place)
+    held = _Held.look(connection, place, entries)
     outcomes = [held.judge(entry) for entry in entries]
     stored = [entry for entry, outcome in zip(entries, outcomes, strict=True) if outcome is Outcome.STORED]
     if stored:
-        _insert(connection, place, held.series_rows, _told_whole(stored))
+        _insert(connection, place, revision, held.series_rows, _told_whole(stored))
     return outcomes
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """Where new rows go."""
-
-    collection: int
-    access_unit: int
-    version: int
-    moment: datetime
-
-    @property
-    def revision(self) -> Columns:
-        return {
-            "collection_id": self.collection,
-            "submission_id": None,
-            "added_version": self.version,
-            "removed_version": None,
-            "replaces": None,
-            "created_at": self.moment,
-        }
-
-
-@dataclass(frozen=True, slots=True)
 class _Held:
-    """What the collection holds of the UIDs at hand; it grows as entries are judged."""
+    """What the place holds of the UIDs at hand; it grows as entries are judged."""
 
     digests: dict[str, bytes]
     studies: dict[str, str]
     series_rows: dict[str, int]
 
     @classmethod
-    def look(cls, connection: Connection, collection: int, entries: Sequence[Entry]) -> Self:
-        digests = existing(connection, collection, OWNER, {entry.instance for entry in entries})
-        series = {entry.series for entry in entries}
-        rows = _SERIES.rows(connection, {"collection": collection, "series": listed(series)})
+    def look(cls, connection: Connection, place: Place, entries: Sequence[Entry]) -> Self:
+        digests = existing(connection, place, {entry.instance for entry in entries})
+        values = {**place.parameters, "series": listed({entry.series for entry in entries})}
+        rows = _SERIES[place.submission is not None].rows(connection, values)
         return cls(digests, {uid: study for uid, study, _ in rows}, {uid: row for uid, _, row in rows})
 
     def judge(self, entry: Entry) -> Outcome:
@@ -124,21 +113,43 @@ def _told_whole(stored: Sequence[Entry]) -> list[Entry]:
     return [entry if entry.like is None or id(entry.like) in kept else entry.whole() for entry in stored]
 
 
-def _take_turn(connection: Connection, collection: int) -> _Place:
-    """Lock the collection's row (SQLite has but one writer at a time anyway)."""
-    for rolling, latest_version, access_unit in _TURN.rows(connection, {"collection": collection}):
+def _take_turn(connection: Connection, place: Place) -> Columns:
+    """Lock the place's row (SQLite has but one writer at a time anyway); what the rows made there share."""
+    shared: Columns = {
+        "collection_id": place.collection,
+        "access_unit_id": place.access_unit,
+        "submission_id": place.submission,
+        "added_version": None,
+        "removed_version": None,
+        "replaces": None,
+        "created_at": now(),
+    }
+    if place.submission is None:
+        return {**shared, "added_version": _version(connection, place)}
+    for [state] in _SUBMISSION.rows(connection, place.parameters):
+        if state == OPEN:
+            return shared
+        raise Forbidden("This submission takes nothing more: it is no longer open.")
+    raise NotFound
+
+
+def _version(connection: Connection, place: Place) -> int:
+    for rolling, latest_version in _TURN.rows(connection, place.parameters):
         if rolling:
-            return _Place(collection, access_unit, latest_version + 1, now())
+            return int(latest_version) + 1
         raise Forbidden("This collection changes by published versions only: store into a submission to it.")
     raise NotFound
 
 
-def _insert(connection: Connection, place: _Place, held: dict[str, int], stored: Sequence[Entry]) -> None:
+def _insert(
+    connection: Connection, place: Place, revision: Columns, held: dict[str, int], stored: Sequence[Entry]
+) -> None:
     counts = Counter(entry.series for entry in stored)
     first = {entry.series: entry for entry in reversed(stored) if entry.series not in held}
-    rows = held | _insert_series(connection, place, counts, first)
+    rows = held | _insert_series(connection, place, revision, counts, first)
     instances = [
-        {**entry.row, "series_row": rows[entry.series], "created_at": place.moment} for entry in stored
+        {**entry.row, "series_row": rows[entry.series], "created_at": revision["created_at"]}
+        for entry in stored
     ]
     _INSERT_INSTANCE.run(connection, instances)
     grown = [{"row": held[uid], "more": more} for uid, more in counts.items() if uid in held]
@@ -152,13 +163,13 @@ def _insert(connection: Connection, place: _Place, held: dict[str, int], stored:
 
 
 def _insert_series(
-    connection: Connection, place: _Place, counts: Counter[str], first: dict[str, Entry]
+    connection: Connection, place: Place, revision: Columns, counts: Counter[str], first: dict[str, Entry]
 ) -> dict[str, int]:
     """Make the missing series, each from its first entry; UID to row."""
     if not first:
         return {}
-    studies = _studies(connection, place, list(first.values()))
-    made = [_series_row(place, entry, studies[entry.study], counts[uid]) for uid, entry in first.items()]
+    studies = _studies(connection, place, revision, list(first.values()))
+    made = [_series_row(revision, entry, studies[entry.study], counts[uid]) for uid, entry in first.items()]
     rows = {row.series_instance_uid: row.id for row in connection.execute(_INSERT_SERIES, made)}
     requests = [
         {**item, "series_row": rows[uid]}
@@ -170,67 +181,85 @@ def _insert_series(
     return rows
 
 
-def _studies(connection: Connection, place: _Place, entries: Sequence[Entry]) -> dict[str, int]:
+def _studies(
+    connection: Connection, place: Place, revision: Columns, entries: Sequence[Entry]
+) -> dict[str, int]:
     """The rows of the entries' studies by UID, made where they are missing."""
-    values = {"collection": place.collection, "studies": listed({entry.study for entry in entries})}
-    held: dict[str, int] = dict(_STUDIES.rows(connection, values))
+    values = {**place.parameters, "studies": listed({entry.study for entry in entries})}
+    held: dict[str, int] = dict(_STUDIES[place.submission is not None].rows(connection, values))
     first = {entry.study: entry for entry in reversed(entries) if entry.study not in held}
     if not first:
         return held
-    made = connection.execute(_INSERT_STUDY, [_study_row(place, entry) for entry in first.values()])
+    made = connection.execute(_INSERT_STUDY, [_study_row(revision, entry) for entry in first.values()])
     return held | {row.study_instance_uid: row.id for row in made}
 
 
-def _study_row(place: _Place, entry: Entry) -> Columns:
+def _study_row(revision: Columns, entry: Entry) -> Columns:
     return {
         **columns.study_columns(entry.attributes),
-        **place.revision,
+        **revision,
         "study_instance_uid": entry.study,
         "attributes": columns.study_attributes(entry.attributes),
     }
 
 
-def _series_row(place: _Place, entry: Entry, study_row: int, instances: int) -> Columns:
+def _series_row(revision: Columns, entry: Entry, study_row: int, instances: int) -> Columns:
     return {
         **columns.series_columns(entry.attributes),
-        **place.revision,
+        **revision,
         "study_instance_uid": entry.study,
         "series_instance_uid": entry.series,
         "study_row": study_row,
-        "access_unit_id": place.access_unit,
         "number_of_series_related_instances": instances,
         "attributes": columns.series_attributes(entry.attributes),
     }
 
 
-@cache
-def _instances(seen: tuple[Scope, Viewer]) -> Statement:
-    return Statement(
-        select(INSTANCE.c.sop_instance_uid, INSTANCE.c.sha256)
-        .join(SERIES, SERIES.c.id == INSTANCE.c.series_row)
-        .where(*series_conditions(*seen), one_of(INSTANCE.c.sop_instance_uid, "instances"))
-    )
+def _here(table: Any, draft: bool) -> tuple[ColumnElement[bool], ...]:
+    """What the rows of a place fulfil: live ones of an access unit, or drafts of a submission."""
+    if draft:
+        own = table.c.submission_id == bindparam("submission")
+        return own, table.c.added_version.is_(None), table.c.removed_version.is_(None)
+    own = table.c.collection_id == bindparam("collection")
+    unit = table.c.access_unit_id == bindparam("unit")
+    return own, unit, table.c.added_version.is_not(None), table.c.removed_version.is_(None)
 
 
-def _live(table: Any) -> tuple[Any, ...]:
-    here = table.c.collection_id == bindparam("collection")
-    return here, table.c.added_version.is_not(None), table.c.removed_version.is_(None)
+def _of_places(find: Callable[[bool], Select[Any]]) -> tuple[Statement, Statement]:
+    """The statement for what is shown at once, and that for drafts."""
+    return Statement(find(False)), Statement(find(True))
 
 
-_UNIT = select(func.min(ACCESS_UNIT.c.id)).where(ACCESS_UNIT.c.collection_id == COLLECTION.c.id)
 _TURN = Statement(
-    select(COLLECTION.c.rolling, COLLECTION.c.latest_version, _UNIT.scalar_subquery())
-    .where(COLLECTION.c.id == bindparam("collection"))
+    select(COLLECTION.c.rolling, COLLECTION.c.latest_version)
+    .join(ACCESS_UNIT, ACCESS_UNIT.c.collection_id == COLLECTION.c.id)
+    .where(COLLECTION.c.id == bindparam("collection"), ACCESS_UNIT.c.id == bindparam("unit"))
     .with_for_update(key_share=True, of=COLLECTION)
 )
-_STUDIES = Statement(
-    select(STUDY.c.study_instance_uid, STUDY.c.id).where(
-        *_live(STUDY), one_of(STUDY.c.study_instance_uid, "studies")
+_SUBMISSION = Statement(
+    select(SUBMISSION.c.state)
+    .where(
+        SUBMISSION.c.id == bindparam("submission"),
+        SUBMISSION.c.collection_id == bindparam("collection"),
+        SUBMISSION.c.access_unit_id == bindparam("unit"),
+    )
+    .with_for_update(key_share=True)
+)
+_INSTANCES = _of_places(
+    lambda draft: (
+        select(INSTANCE.c.sop_instance_uid, INSTANCE.c.sha256)
+        .join(SERIES, SERIES.c.id == INSTANCE.c.series_row)
+        .where(*_here(SERIES, draft), one_of(INSTANCE.c.sop_instance_uid, "instances"))
     )
 )
-_SERIES = Statement(
-    select(SERIES.c.series_instance_uid, SERIES.c.study_instance_uid, SERIES.c.id).where(
-        *_live(SERIES), one_of(SERIES.c.series_instance_uid, "series")
+_STUDIES = _of_places(
+    lambda draft: select(STUDY.c.study_instance_uid, STUDY.c.id).where(
+        *_here(STUDY, draft), one_of(STUDY.c.study_instance_uid, "studies")
+    )
+)
+_SERIES = _of_places(
+    lambda draft: select(SERIES.c.series_instance_uid, SERIES.c.study_instance_uid, SERIES.c.id).where(
+        *_here(SERIES, draft), one_of(SERIES.c.series_instance_uid, "series")
     )
 )
 _INSERT_STUDY = insert(STUDY).returning(STUDY.c.id, STUDY.c.study_instance_uid)

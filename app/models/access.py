@@ -117,15 +117,20 @@ class AccessRequest(SQLModel, table=True):
 
 
 class Token(SQLModel, table=True):
-    """A personal token, of which only the digest is kept. `scopes` and `collections` are JSON arrays."""
+    """A secret that stands for somebody, of which only the digest is kept.
+
+    `kind` is `personal`, or `session`: that of a browser's cookie. `scopes` and `collections` are JSON arrays
+    of capabilities and of collections' rows; empty ones do not narrow what its person may do.
+    """
 
     id: int | None = _id()
     person_id: int = Field(foreign_key="person.id", index=True, sa_type=Key)
+    kind: str = Field(default="personal", sa_type=ByteText)
     name: str = Field(sa_type=ByteText)
     #: Its first characters, by which its owner knows it again.
     beginning: str = Field(sa_type=ByteText)
     sha256: bytes = Field(unique=True, sa_type=Bytes)
-    scopes: bytes = Field(sa_type=Bytes)
+    scopes: bytes = Field(default=b"[]", sa_type=Bytes)
     collections: bytes = Field(default=b"[]", sa_type=Bytes)
     created_at: datetime = _moment()
     expires_at: datetime = _moment()

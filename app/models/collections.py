@@ -1,4 +1,4 @@
-"""Collections, their sites, submissions, and the access units that carry visibility (design sections 3, 4)."""
+"""Collections, their sites, submissions, and the access units that carry visibility (design section 3)."""
 
 from datetime import date, datetime
 
@@ -6,6 +6,9 @@ from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from app.models.types import Bytes, ByteText, Key, UtcDateTime, now
+
+#: A submission that takes more.
+OPEN = "open"
 
 
 def _id() -> int | None:
@@ -99,5 +102,5 @@ class Submission(SQLModel, table=True):
     collection_id: int = Field(foreign_key="collection.id", index=True, sa_type=Key)
     access_unit_id: int = Field(foreign_key="access_unit.id", sa_type=Key)
     person_id: int | None = Field(default=None, foreign_key="person.id", index=True, sa_type=Key)
-    state: str = Field(default="open", sa_type=ByteText)
+    state: str = Field(default=OPEN, sa_type=ByteText)
     opened_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)

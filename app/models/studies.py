@@ -4,8 +4,9 @@ Columns are what is *matched*, in one normal form per VR (`app.dicom.values`), n
 `attributes` is what is *returned*, as DICOM JSON. A missing text is the empty string, as in DICOM, so that no
 comparison meets NULL and both databases sort alike.
 
-A row is live when `added_version` is set and `removed_version` is not. In a rolling collection rows are added
-under the number of the version yet to be cut.
+A row is live when `added_version` is set and `removed_version` is not, and a draft when neither is. In a
+rolling collection rows are added under the number of the version yet to be cut. What two access units hold of
+one study has a row in each: what is said in one of them is for nobody who sees only the other.
 """
 
 from datetime import datetime
@@ -17,6 +18,7 @@ from sqlmodel import Field, SQLModel
 from app.models.types import Bytes, ByteText, Key, UtcDateTime, now
 
 LIVE = "added_version IS NOT NULL AND removed_version IS NULL"
+DRAFT = "added_version IS NULL AND removed_version IS NULL"
 
 
 def _text(**options: Any) -> Any:
@@ -32,11 +34,17 @@ def _live(name: str, *columns: str, **options: Any) -> Index:
     return Index(name, *columns, sqlite_where=text(LIVE), postgresql_where=text(LIVE), **options)
 
 
+def _draft(name: str, *columns: str, **options: Any) -> Index:
+    """The same of drafts."""
+    return Index(name, *columns, sqlite_where=text(DRAFT), postgresql_where=text(DRAFT), **options)
+
+
 class Revision(SQLModel):
     """What study and series rows share: their place in a collection's history."""
 
     id: int | None = _key(default=None, primary_key=True)
     collection_id: int = _key(foreign_key="collection.id")
+    access_unit_id: int = _key()
     submission_id: int | None = _key(default=None)
     added_version: int | None = None
     removed_version: int | None = None
@@ -46,7 +54,7 @@ class Revision(SQLModel):
 
 
 class Study(Revision, table=True):
-    """One revision of a study in one collection."""
+    """One revision of a study in one access unit of a collection."""
 
     study_instance_uid: str = _text()
     study_date: str = _text()
@@ -67,7 +75,8 @@ class Study(Revision, table=True):
     referring_physician_name_words: str = _text()
 
     __table_args__ = (
-        _live("study_live", "study_instance_uid", "collection_id", unique=True),
+        _live("study_live", "study_instance_uid", "collection_id", "access_unit_id", unique=True),
+        _draft("study_draft", "submission_id", "study_instance_uid", unique=True),
         Index("study_newest", text("study_date DESC"), text("study_time DESC"), "study_instance_uid"),
         Index("study_uid", "study_instance_uid"),
         Index("study_patient_id", "patient_id"),
@@ -77,7 +86,7 @@ class Study(Revision, table=True):
 
 
 class Series(Revision, table=True):
-    """One revision of a series in one collection; the unit of visibility and of publication."""
+    """One revision of a series in one access unit of a collection: what is published and seen as a whole."""
 
     study_row: int = _key(foreign_key="study.id", index=True)
     access_unit_id: int = _key(foreign_key="access_unit.id")
@@ -98,7 +107,8 @@ class Series(Revision, table=True):
     number_of_series_related_instances: int = 0
 
     __table_args__ = (
-        _live("series_live", "series_instance_uid", "collection_id", unique=True),
+        _live("series_live", "series_instance_uid", "collection_id", "access_unit_id", unique=True),
+        _draft("series_draft", "submission_id", "series_instance_uid", unique=True),
         Index("series_uid", "series_instance_uid"),
         _live("series_study", "study_instance_uid", "series_instance_uid"),
         _live("series_modality", "modality", "study_instance_uid"),

@@ -39,7 +39,8 @@ def create(connection: Connection, slug: str, values: Mapping[str, Any], record:
     """Make a collection; its row. Raises InvalidRequest, and Conflict where there is one of this name."""
     if not SLUG.fullmatch(slug):
         raise InvalidRequest(
-            "A slug has 1 to 100 lower-case letters, digits, dots, hyphens and underscores, a letter or digit first."
+            "A slug has 1 to 100 lower-case letters, digits, dots, hyphens and underscores, and begins with "
+            "a letter or digit."
         )
     form = record.model_dump_json(exclude_defaults=True).encode()
     try:
@@ -89,9 +90,7 @@ def page(
 
 def relate(connection: Connection, analysis_result: int, sources: Iterable[int]) -> None:
     """Say in whose studies an analysis result's series lie."""
-    connection.execute(
-        delete(ANALYSIS_SOURCE).where(ANALYSIS_SOURCE.c.analysis_result_id == analysis_result)
-    )
+    connection.execute(delete(ANALYSIS_SOURCE).where(ANALYSIS_SOURCE.c.analysis_result_id == analysis_result))
     rows = [{"analysis_result_id": analysis_result, "collection_id": source} for source in sources]
     if rows:
         connection.execute(insert(ANALYSIS_SOURCE), rows)

@@ -1,56 +1,172 @@
-"""What decides who may see what, as the database has it: units, grants, and the count of their changes."""
+"""What decides who may see what, as the database has it, and as this process last read it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, or_, select, update
 
-from app.access.decide import Granted, Unit
+from app.access.callers import Caller
+from app.access.decide import Capabilities, Granted, Unit, by_unit, changes_next
+from app.database import Database
 from app.database.statements import Statement
-from app.registry.tables import GRANT, MEMBER, RIGHTS, UNIT
+from app.models.types import now
+from app.registry.tables import COLLECTION, GRANT, MEMBER, RIGHTS, UNIT
+from app.viewer import Capability, Viewer
 
-_REVISION = Statement(select(RIGHTS.c.revision))
+#: The rolling collection that takes what is stored at the archive's own root.
+INBOX = "inbox"
+#: Callers whose rights a process remembers until they change.
+REMEMBERED = 4_096
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """All that the rule takes for one caller."""
+class Known:
+    """A collection as every request needs it: its row, and its access units, the first of them its own."""
 
-    units: Sequence[Unit]
-    granted: Sequence[Granted]
+    id: int
+    slug: str
+    kind: str
+    rolling: bool
+    units: tuple[Unit, ...]
+
+    def is_known_to(self, viewer: Viewer) -> bool:
+        """Whether the viewer may know that there is such a collection: they may do something in it."""
+        return viewer.sees_all or any(unit.id in held for unit in self.units for held in viewer.may.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """Every collection by its slug, and every access unit by its row, when there were so many changes.
+
+    `viewers` are those who came since, each with the moment until which they may do the same.
+    """
+
+    revision: int
+    collections: Mapping[str, Known]
+    units: Mapping[int, Unit]
+    viewers: dict[Caller, tuple[datetime | None, Viewer]] = field(default_factory=dict)
+
+
+class Rights:
+    """What each caller may do; read from the database anew when the count of changes has moved."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._register: Register | None = None
+
+    async def register(self) -> Register:
+        """All collections and access units as they are now."""
+        count = await self._database.lookup(revision)
+        if self._register is None or self._register.revision != count:
+            self._register = await self._database.lookup(register)
+        return self._register
+
+    async def viewer(self, caller: Caller, register: Register) -> Viewer:
+        """What the caller may do at this moment."""
+        if caller.everything and not caller.narrowed:
+            return Viewer(caller.name, sees_all=True, person=caller.person)
+        moment = now()
+        until, viewer = register.viewers.get(caller, (moment, None))
+        if viewer is None or (until and until <= moment):
+            person = caller.person if caller.signed_in else None
+            held = await self._database.lookup(lambda connection: granted(connection, person))
+            viewer = _viewer(caller, register.units.values(), held, moment)
+            _remember(register, caller, changes_next(register.units.values(), held, moment), viewer)
+        return viewer
+
+
+def _remember(register: Register, caller: Caller, until: datetime | None, viewer: Viewer) -> None:
+    if len(register.viewers) >= REMEMBERED:
+        register.viewers.clear()
+    register.viewers[caller] = until, viewer
+
+
+def _viewer(caller: Caller, units: Iterable[Unit], held: Sequence[Granted], moment: datetime) -> Viewer:
+    within = [unit for unit in units if caller.collections is None or unit.collection in caller.collections]
+    found = _capable(caller, within, held, moment)
+    may = {each: frozenset(unit for unit, able in found.items() if each in able) for each in Capability}
+    return Viewer(
+        caller.name,
+        units=may[Capability.FIND],
+        studies=caller.studies,
+        person=caller.person,
+        may={capability: units for capability, units in may.items() if units},
+    )
+
+
+def _capable(
+    caller: Caller, units: Iterable[Unit], held: Sequence[Granted], moment: datetime
+) -> Mapping[int, Capabilities]:
+    if caller.everything:
+        found: Mapping[int, Capabilities] = {unit.id: frozenset(Capability) for unit in units}
+    else:
+        found = by_unit(units, held, signed_in=caller.signed_in, moment=moment)
+    if caller.capabilities is None:
+        return found
+    return {unit: able & caller.capabilities for unit, able in found.items()}
 
 
 def revision(connection: Connection) -> int:
-    """The count of changes: where it is the same, so are the rows."""
+    """The count of changes: where it is the same, so is everything that `register` and `granted` read."""
     [(found,)] = _REVISION.rows(connection)
     return int(found)
 
 
 def changed(connection: Connection) -> None:
-    """Say, within the transaction that changes anything of it, that somebody's rights may have changed."""
+    """Say, in the transaction that changes a collection, unit, grant, group or person, that it does."""
     connection.execute(update(RIGHTS).values(revision=RIGHTS.c.revision + 1))
 
 
-def rows(connection: Connection, person: int | None, moment: datetime) -> Rows:
-    """The units, and the grants that are not revoked of a person; of nobody, those to anyone."""
-    columns = UNIT.c["id", "collection_id", "site_id", "tier", "embargo_until", "hidden"]
-    units = [Unit(*row) for row in connection.execute(select(*columns))]
-    return Rows(units, [Granted(*row) for row in connection.execute(_GRANTS, {"person": person, "now": moment})])
+def register(connection: Connection) -> Register:
+    """All of it. The count is read first: what changes meanwhile is read again for the next request."""
+    count = revision(connection)
+    units = {row.id: Unit(*row) for row in connection.execute(_UNITS)}
+    own: dict[int, list[Unit]] = {}
+    for unit in units.values():
+        own.setdefault(unit.collection, []).append(unit)
+    rows = connection.execute(_COLLECTIONS)
+    collections = {row.slug: _known(row, own.get(row.id, ())) for row in rows}
+    return Register(count, collections, units)
 
 
-_groups = select(MEMBER.c.group_id).where(
-    MEMBER.c.person_id == bindparam("person"),
-    or_(MEMBER.c.ends_at.is_(None), MEMBER.c.ends_at > bindparam("now")),
+def _known(row: Row[Any], units: Iterable[Unit]) -> Known:
+    return Known(row.id, row.slug, row.kind, row.rolling, tuple(units))
+
+
+def granted(connection: Connection, person: int | None) -> list[Granted]:
+    """The grants that are not revoked of a person, or of a stranger, whenever they hold.
+
+    What is granted to a group ends for a member at the latest when the membership does.
+    """
+    rows = connection.execute(_GRANTS, {"person": person})
+    return [
+        Granted(role, collection, site, starts_at, min(filter(None, ends), default=None))
+        for role, collection, site, starts_at, *ends in rows
+    ]
+
+
+_REVISION = Statement(select(RIGHTS.c.revision))
+_UNITS = select(*UNIT.c["id", "collection_id", "site_id", "tier", "embargo_until", "hidden"]).order_by(
+    UNIT.c.id
 )
-_GRANTS = select(
-    GRANT.c.role, GRANT.c.collection_id, GRANT.c.site_id, GRANT.c.starts_at, GRANT.c.ends_at
-).where(
-    GRANT.c.revoked_at.is_(None),
-    or_(
-        GRANT.c.person_id == bindparam("person"),
-        GRANT.c.group_id.in_(_groups),
-        GRANT.c.to == "anyone",
-        (GRANT.c.to == "registered") & bindparam("person").is_not(None),
-    ),
+_COLLECTIONS = select(*COLLECTION.c["id", "slug", "kind", "rolling"])
+_PERSON = bindparam("person", type_=GRANT.c.person_id.type)
+_MEMBERSHIP = (MEMBER.c.group_id == GRANT.c.group_id) & (MEMBER.c.person_id == _PERSON)
+_GRANTS = (
+    select(
+        *GRANT.c["role", "collection_id", "site_id", "starts_at", "ends_at"],
+        MEMBER.c.ends_at.label("member_until"),
+    )
+    .select_from(GRANT.outerjoin(MEMBER, _MEMBERSHIP))
+    .where(
+        GRANT.c.revoked_at.is_(None),
+        or_(
+            GRANT.c.person_id == _PERSON,
+            MEMBER.c.person_id.is_not(None),
+            GRANT.c.to == "anyone",
+            (GRANT.c.to == "registered") & _PERSON.is_not(None),
+        ),
+    )
 )

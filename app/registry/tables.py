@@ -8,6 +8,7 @@ _TABLES = Collection.metadata.tables
 COLLECTION: Table = _TABLES["collection"]
 TERM: Table = _TABLES["collection_term"]
 ANALYSIS_SOURCE: Table = _TABLES["analysis_source"]
+SUBMISSION: Table = _TABLES["submission"]
 SITE: Table = _TABLES["site"]
 UNIT: Table = _TABLES["access_unit"]
 PERSON: Table = _TABLES["person"]

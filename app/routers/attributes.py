@@ -78,7 +78,7 @@ async def list_attributes(
     offset: _Offset = 0,
 ) -> list[Occurring]:
     """List the attributes that occur, by key, with the number of studies, series and instances."""
-    scope = await attributes.scope_of(archive, collection)
+    scope = await attributes.scope_of(archive, viewer, collection)
     found = await attributes.occurring(archive, scope, viewer, matching, limit, offset)
     return [_occurring(each) for each in found]
 
@@ -93,7 +93,7 @@ async def attribute_values(
     offset: _Offset = 0,
 ) -> Histogram:
     """List the values of one attribute, named as in a search, the most frequent first."""
-    scope = await attributes.scope_of(archive, collection)
+    scope = await attributes.scope_of(archive, viewer, collection)
     found, occurs, values = await attributes.one(archive, scope, viewer, attribute, limit, offset)
     return Histogram(
         key=found.key,

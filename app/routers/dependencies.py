@@ -4,13 +4,11 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Request
 
+from app.access.callers import Caller
 from app.archive import Archive
-from app.errors import NotFound
-from app.index import collections
-from app.index.collections import INBOX
-from app.index.scope import ARCHIVE, Scope
 from app.services.accounts import identify
 from app.services.root import Ask, Root
+from app.services.roots import archive_root, collection_root, enter, submission_root
 from app.viewer import Viewer
 from app.wire.forwarded import base_url
 
@@ -20,18 +18,20 @@ async def get_archive(request: Request) -> Archive:
     return _archive(request)
 
 
+async def get_caller(request: Request) -> Caller:
+    """Who sent the request. Raises NotSignedIn."""
+    return await identify(_archive(request), request.headers.get("authorization"))
+
+
 async def get_viewer(request: Request) -> Viewer:
-    """The caller. Raises NotSignedIn."""
-    return _viewer(request)
+    """What the caller may do. Raises NotSignedIn, also for strangers who may do nothing."""
+    _, viewer = await enter(_archive(request), await get_caller(request))
+    return viewer
 
 
 def _archive(request: Request) -> Archive:
     archive: Archive = request.app.state.archive
     return archive
-
-
-def _viewer(request: Request) -> Viewer:
-    return identify(_archive(request).settings, request.headers.get("authorization"))
 
 
 async def named_collection(
@@ -40,18 +40,22 @@ async def named_collection(
     """Declares the parameter of a collection's root for the OpenAPI document; `get_root` reads it."""
 
 
+async def named_submission(
+    submission: Annotated[str, Path(description="The submission's key", examples=["5f0c8a1e9b7d4c2f"])],
+) -> None:
+    """Declares the parameter of a submission's root for the OpenAPI document; `get_root` reads it."""
+
+
 # It depends on no other dependency: resolving each costs as much as a row of the index.
 async def get_root(request: Request) -> Root:
-    """The root in the request's path: the whole archive, or one collection. Raises NotSignedIn, NotFound."""
-    archive, viewer = _archive(request), _viewer(request)
-    slug = request.path_params.get("collection")
-    host = public_url(request, archive)
-    if slug is None:
-        return Root(archive, ARCHIVE, viewer, f"{host}/dicom-web", INBOX)
-    found = await archive.database.lookup(lambda connection: collections.find(connection, slug))
-    if found is None:
-        raise NotFound
-    return Root(archive, Scope(found.id), viewer, f"{host}/collections/{slug}/dicom-web", slug)
+    """The root in the request's path. Raises NotSignedIn, NotFound."""
+    archive, path = _archive(request), request.path_params
+    caller, host = await get_caller(request), public_url(request, archive)
+    if slug := path.get("collection"):
+        return await collection_root(archive, caller, host, slug)
+    if key := path.get("submission"):
+        return await submission_root(archive, caller, host, key)
+    return await archive_root(archive, caller, host)
 
 
 def public_url(request: Request, archive: Archive) -> str:
@@ -91,3 +95,4 @@ def get_ask(request: Request) -> Ask:
 
 AnArchive = Annotated[Archive, Depends(get_archive)]
 ARoot = Annotated[Root, Depends(get_root)]
+ACaller = Annotated[Caller, Depends(get_caller)]

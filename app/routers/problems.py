@@ -23,6 +23,8 @@ STATUS: dict[type[errors.Fact], tuple[int, dict[str, str]]] = {
     errors.NotSignedIn: (401, {"WWW-Authenticate": 'Bearer realm="Reading Room"'}),
     errors.Forbidden: (403, {}),
     errors.NotFound: (404, {}),
+    errors.Conflict: (409, {}),
+    errors.TooMany: (429, {}),
     errors.NotAcceptable: (406, {}),
     errors.CannotDecode: (406, {}),
     errors.CannotEncode: (406, {}),
@@ -54,7 +56,7 @@ async def answer_fact(_: Request, fact: Exception) -> Response:
             return problem(status, fact.detail, headers, offered=offered)
         case errors.RangeNotSatisfiable(size=size):
             return problem(status, fact.detail, {**headers, "Content-Range": f"bytes */{size}"})
-    return problem(status, fact.detail, headers)
+    return problem(status, fact.detail, headers, **fact.more)
 
 
 async def answer_http(request: Request, error: Exception) -> Response:

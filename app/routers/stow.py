@@ -18,6 +18,7 @@ from app.routers.wado import address
 from app.services import uploads
 from app.services.forms import DICOM, DICOM_JSON, DICOM_XML
 from app.services.root import Root
+from app.services.roots import destination
 from app.services.store import store
 from app.storage.spool import Spools
 from app.wire import coding, media_types
@@ -90,9 +91,10 @@ async def _store(request: Request, root: Root, study: str | None) -> Response:
     offer = get_ask(request).choose(OFFERS)
     # What cannot be answered is not stored either: refused now, the client may send it again.
     coding.choose(request.headers.get("accept-encoding"), coding.WORTHWHILE)
-    outcomes = await store(root, study, _arrivals(request, root))
-    study_url = f"{root.url}/studies/{study}" if study else None
-    answer = store_response.render(study_url, root.url, outcomes)
+    into = await destination(root)
+    outcomes = await store(into, study, _arrivals(request, root))
+    study_url = f"{into.url}/studies/{study}" if study else None
+    answer = store_response.render(study_url, into.url, outcomes)
     if offer.name == "xml":
         return Response(to_xml(answer), status(outcomes), media_type=DICOM_XML)
     return dicom_json(request, answer, status(outcomes))

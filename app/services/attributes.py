@@ -3,22 +3,18 @@
 from app.archive import Archive
 from app.dicom.attributes import Attribute, find
 from app.errors import InvalidQuery, NotFound
-from app.index import collections, occurrences
+from app.index import occurrences
 from app.index.occurrences import Occurrence, Value
 from app.index.scope import ARCHIVE, Scope
+from app.services.roots import known
 from app.viewer import Viewer
 
 
-async def scope_of(archive: Archive, collection: str | None) -> Scope:
+async def scope_of(archive: Archive, viewer: Viewer, collection: str | None) -> Scope:
     """The whole archive, or the collection of this name. Raises NotFound."""
     if collection is None:
         return ARCHIVE
-    if "\0" in collection:
-        raise NotFound
-    found = await archive.database.lookup(lambda connection: collections.find(connection, collection))
-    if found is None:
-        raise NotFound
-    return Scope(found.id)
+    return Scope(known(await archive.rights.register(), viewer, collection).id)
 
 
 async def occurring(

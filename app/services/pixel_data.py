@@ -15,6 +15,7 @@ from app.services import forms, retrieve
 from app.services.convert import EDITION, Conversion
 from app.services.plan import Part, Plan
 from app.services.root import Ask, Root
+from app.viewer import Capability
 from app.wire.accept import Offer
 
 #: Integer, float and double: an instance has one of them.
@@ -23,6 +24,7 @@ _PIXELS = (retrieve.PIXEL_DATA, "7FE00008", "7FE00009")
 
 async def pixel_data(root: Root, resource: Resource, ask: Ask) -> Plan:
     """The pixel data at an address. Raises NotFound where there is none, NotAcceptable, NotModified."""
+    root = root.at(Capability.VIEW)
     if resource.instance:
         row = await retrieve.one(root, resource, "bulkdata")
         return await retrieve.bulkdata(root, resource, _path(row) or retrieve.PIXEL_DATA, ask)

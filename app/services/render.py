@@ -21,9 +21,11 @@ from app.index.locate import Located
 from app.index.locate import Part as Column
 from app.services.pictures import DRAWN_AS, Pictures
 from app.services.plan import Content, Part, Plan, Ready, Stored
+from app.services.refusals import refuse
 from app.services.retrieve import ENCAPSULATED_DOCUMENT, entity_tag, inflated, located, one
 from app.services.root import Ask, Root
 from app.threads import in_thread
+from app.viewer import Capability
 from app.wire.accept import Offer
 
 _COLUMNS: tuple[Column, ...] = ("dicom_json", "bulkdata", "frame_index")
@@ -57,6 +59,7 @@ async def render(root: Root, subject: Subject, rendering: Rendering, ask: Ask) -
     """The subject as its client likes it. Raises NotFound, NotAcceptable, NotModified, CannotDecode,
     and InvalidRequest for a region that lies outside of it.
     """
+    root = root.at(Capability.VIEW)
     row = await _shown(root, subject.resource)
     index = row.frames
     if index and not _is_video(row):
@@ -74,9 +77,7 @@ async def _shown(root: Root, resource: Resource) -> Located:
         middle = await root.archive.database.scan(
             lambda connection: locate.middle(connection, root.scope, root.viewer, resource)
         )
-        if middle is None:
-            raise NotFound("There is no such study or series, or no image in it.")
-        resource = middle
+        resource = middle or await refuse(root, resource)
     return await one(root, resource, *_COLUMNS)
 
 

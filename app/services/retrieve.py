@@ -22,11 +22,13 @@ from app.index.locate import Part as Column
 from app.services import forms
 from app.services.convert import EDITION, Conversion, FramesOf, Read
 from app.services.plan import Content, Part, Plan, Ready, Stored, StoredFrame, Zipped
+from app.services.refusals import refuse
 from app.services.root import Ask, Root
 from app.storage import keys
 from app.storage.object_store import ObjectStore
 from app.storage.open import as_path
 from app.threads import in_thread
+from app.viewer import Capability
 from app.wire.accept import Offer
 from app.wire.conditional import etag
 
@@ -40,6 +42,7 @@ _MANY = 1000
 
 async def instances(root: Root, resource: Resource, ask: Ask) -> Plan:
     """Every instance of a study or series, or one instance. Raises NotFound, NotAcceptable, NotModified."""
+    root = root.at(Capability.DOWNLOAD)
     found = await located(root, resource)
     uids = frozenset(row.transfer_syntax_uid for row in found)
     offer = ask.choose_from(forms.instance_offers, uids, single=resource.instance is not None)
@@ -62,6 +65,7 @@ async def instances(root: Root, resource: Resource, ask: Ask) -> Plan:
 
 async def frames(root: Root, resource: Resource, numbers: Sequence[int], ask: Ask) -> Plan:
     """Frames by number, in the order asked for. Raises NotFound also for an instance that has no frames."""
+    root = root.at(Capability.VIEW)
     row = await one(root, resource, "frame_index")
     index = row.frames
     if index is None:
@@ -73,6 +77,7 @@ async def frames(root: Root, resource: Resource, numbers: Sequence[int], ask: As
 
 async def bulkdata(root: Root, resource: Resource, path: str, ask: Ask) -> Plan:
     """The bulk data that a BulkDataURI of the instance's metadata names."""
+    root = root.at(Capability.VIEW)
     row = await one(root, resource, "bulkdata", "frame_index")
     index = row.frames
     if path == PIXEL_DATA and index and not index.is_native:
@@ -89,7 +94,7 @@ async def bulkdata(root: Root, resource: Resource, path: str, ask: Ask) -> Plan:
 
 
 async def located(root: Root, resource: Resource, *columns: Column) -> list[Located]:
-    """The instances at an address, in order. Raises NotFound where there is none to be seen."""
+    """The instances at an address, in order. Raises as `refuse` does where there is none."""
     if resource.instance:
         return [await one(root, resource, *columns)]
     # To plan a thousand takes milliseconds: of many who ask at once one begins in a turn of the event loop,
@@ -99,19 +104,15 @@ async def located(root: Root, resource: Resource, *columns: Column) -> list[Loca
     found = await root.archive.database.brief(
         lambda connection: locate.instances(connection, root.scope, root.viewer, resource, *columns)
     )
-    if not found:
-        raise NotFound
-    return found
+    return found or await refuse(root, resource)
 
 
 async def one(root: Root, resource: Resource, *columns: Column) -> Located:
-    """The instance at an address. Raises NotFound."""
+    """The instance at an address. Raises as `refuse` does where there is none."""
     found = await root.archive.database.lookup(
         lambda connection: locate.instance(connection, root.scope, root.viewer, resource, *columns)
     )
-    if found is None:
-        raise NotFound
-    return found
+    return found or await refuse(root, resource)
 
 
 def entity_tag(root: Root, form: object, rows: Sequence[Located], *more: object) -> str:

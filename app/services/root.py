@@ -1,14 +1,15 @@
 """A DICOMweb root as one request sees it, and what its client said about the form of the answer."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import ParamSpec
+from typing import ParamSpec, Self
 
 from app.archive import Archive
 from app.errors import NotModified
 from app.index.scope import Scope
-from app.viewer import Viewer
+from app.index.writer import Place
+from app.viewer import Capability, Viewer
 from app.wire.accept import Offer, choose
 from app.wire.conditional import if_none_match
 
@@ -17,16 +18,29 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """Which part of the archive, for whom, at what absolute address (no slash at its end).
+    """Which part of the archive, for whom, at what address: `host` and `path`, without a slash at their ends.
 
-    `collection` is the slug of the collection that takes what is stored here.
+    `collection` is the slug of the collection that takes what is stored here, `place` where it goes, once
+    that is known (`roots.destination`); with `results_only` only annotations and other results are taken.
     """
 
     archive: Archive
     scope: Scope
     viewer: Viewer
-    url: str
+    host: str
+    path: str
     collection: str
+    place: Place | None = None
+    results_only: bool = False
+
+    def at(self, capability: Capability) -> Self:
+        """The root as it is for those who want to do this: it shows only that with which they may."""
+        return self if self.viewer.sees_all else replace(self, viewer=self.viewer.at(capability))
+
+    @property
+    def url(self) -> str:
+        """The absolute address."""
+        return self.host + self.path
 
 
 @dataclass(frozen=True, slots=True)

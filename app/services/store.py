@@ -10,12 +10,13 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import AsyncExitStack, aclosing, contextmanager
 from dataclasses import dataclass, replace
 
+from app.archive import Archive
 from app.dicom import validation
 from app.dicom.describe import describe
 from app.dicom.store_response import Failed, Outcome, Stored
-from app.errors import Forbidden, InvalidInstance, NotFound
-from app.index import collections, writer
-from app.index.writer import Entry
+from app.errors import Forbidden, InvalidInstance
+from app.index import writer
+from app.index.writer import Entry, Place
 from app.services.root import Root
 from app.services.uploads import Arrival
 from app.storage import keys
@@ -42,14 +43,17 @@ class Kept:
     key: str
 
 
-async def store(root: Root, study: str | None, arriving: AsyncGenerator[Arrival]) -> list[Outcome]:
-    """Store what arrives into the root's collection; one outcome for each instance, in order of arrival.
+async def store(into: Root, study: str | None, arriving: AsyncGenerator[Arrival]) -> list[Outcome]:
+    """Store what arrives at the place of this root (`roots.destination`); one outcome for each instance, in
+    order of arrival.
 
     `study` is the UID in the request's address, which every instance must then have. Each spool is finished;
     it is discarded here. Raises Forbidden, StoreUnavailable, DatabaseUnavailable, and what `arriving` does:
     then nothing was stored.
     """
-    intake = _Intake(root, await _collection(root), study)
+    if into.place is None:
+        raise Forbidden("Nothing can be stored here.")
+    intake = _Intake(into.archive, into.place, _Rules(study, into.results_only))
     try:
         await intake.take(arriving)
     except BaseException:
@@ -58,25 +62,21 @@ async def store(root: Root, study: str | None, arriving: AsyncGenerator[Arrival]
     return await intake.commit()
 
 
-async def _collection(root: Root) -> int:
-    if not root.viewer.sees_all:
-        raise Forbidden("You may not store into this collection.")
-    found = await root.archive.database.lookup(
-        lambda connection: collections.find(connection, root.collection)
-    )
-    if found is None:
-        raise NotFound
-    return found.id
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """What this request may store: instances of one study, or any; images too, or results alone."""
+
+    study: str | None
+    results_only: bool
 
 
 class _Intake:
     """One request's instances on their way in."""
 
-    def __init__(self, root: Root, collection: int, study: str | None) -> None:
-        self._archive = root.archive
-        self._viewer = root.viewer
-        self._collection = collection
-        self._study = study
+    def __init__(self, archive: Archive, place: Place, rules: _Rules) -> None:
+        self._archive = archive
+        self._place = place
+        self._rules = rules
         self._results: list[Kept | Outcome | None] = []
         self._first: dict[tuple[str, str], tuple[int, Entry]] = {}
 
@@ -111,7 +111,7 @@ class _Intake:
 
     async def _keep(self, batch: Batch) -> None:
         async with self._archive.examining:
-            examined = await in_thread(_examine_all, list(batch.values()), self._study)
+            examined = await in_thread(_examine_all, list(batch.values()), self._rules)
         results = dict(zip(batch, await self._without_known(examined), strict=True))
         fresh = {place: kept for place, kept in results.items() if isinstance(kept, Kept)}
         if fresh:
@@ -130,12 +130,12 @@ class _Intake:
         return kept
 
     async def _without_known(self, examined: list[Kept | Failed]) -> list[Kept | Outcome]:
-        """The same, with their outcomes for those that the collection holds already."""
+        """The same, with their outcomes for those that the place holds already."""
         uids = [each.entry.instance for each in examined if isinstance(each, Kept)]
         if not uids:
             return list(examined)
         held = await self._archive.database.lookup(
-            lambda connection: writer.existing(connection, self._collection, self._viewer, uids)
+            lambda connection: writer.existing(connection, self._place, uids)
         )
         return [
             _known(each, held.get(each.entry.instance)) if isinstance(each, Kept) else each
@@ -163,7 +163,7 @@ class _Intake:
         if not entries:
             return []
         return await self._archive.database.write(
-            lambda connection: writer.upsert(connection, self._collection, entries)
+            lambda connection: writer.upsert(connection, self._place, entries)
         )
 
     async def drop(self, unwanted: list[Kept]) -> None:
@@ -177,18 +177,18 @@ def _is_full(batch: Batch) -> bool:
 
 
 def _known(kept: Kept, digest: bytes | None) -> Kept | Outcome:
-    """The instance, or its outcome where the collection holds one of this digest under its UID."""
+    """The instance, or its outcome where its place holds one of this digest under its UID."""
     if digest is None:
         return kept
     same = digest == kept.entry.sha256
     return _outcome(kept, writer.Outcome.IDENTICAL if same else writer.Outcome.CONFLICT)
 
 
-def _examine_all(spools: Sequence[Spool], study: str | None) -> list[Kept | Failed]:
-    return [_examine(spool, study) for spool in spools]
+def _examine_all(spools: Sequence[Spool], rules: _Rules) -> list[Kept | Failed]:
+    return [_examine(spool, rules) for spool in spools]
 
 
-def _examine(spool: Spool, study: str | None) -> Kept | Failed:
+def _examine(spool: Spool, rules: _Rules) -> Kept | Failed:
     """Everything that can be known of an instance before it is stored. Runs in a thread."""
     spooled, key = spool.finish_here(), keys.fresh()
     try:
@@ -196,7 +196,7 @@ def _examine(spool: Spool, study: str | None) -> Kept | Failed:
     except InvalidInstance as reason:
         return Failed(validation.CANNOT_UNDERSTAND, reason.detail)
     resource = description.resource
-    refusal = validation.check(description, study)
+    refusal = validation.check(description, rules.study, results_only=rules.results_only)
     if refusal:
         return Failed(
             refusal.failure_reason,

@@ -1,4 +1,4 @@
-"""What collections say of themselves, sites, submissions, people, grants, requests, tokens, links and the audit."""
+"""Collections' records, sites, submissions, people, grants, requests, tokens, links and the audit."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -34,9 +34,14 @@ TABLES = (
 )
 
 
+LIVE = sa.text("added_version IS NOT NULL AND removed_version IS NULL")
+DRAFT = sa.text("added_version IS NULL AND removed_version IS NULL")
+
+
 def upgrade() -> None:
     """Make the tables; what there was is as private as it was."""
     _extend_collections()
+    _extend_studies()
     _create_people()
     _create_rights()
     _create_submissions()
@@ -46,7 +51,11 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop the tables and all they hold."""
+    """Drop the tables and all they hold. Fails where two access units of a collection hold one study."""
+    for table in ("study", "series"):
+        op.drop_index(f"{table}_draft", table)
+        _index_live(table)
+    op.drop_column("study", "access_unit_id")
     for table in TABLES:
         op.drop_table(table)
     for name in ("hidden", "embargo_until", "tier", "site_id"):
@@ -94,6 +103,26 @@ def _extend_collections() -> None:
         _column("hidden", sa.Boolean(), server_default=sa.true()),
     ):
         op.add_column("access_unit", added)
+
+
+def _extend_studies() -> None:
+    op.add_column("study", _column("access_unit_id", KEY, server_default="0"))
+    op.execute(
+        "UPDATE study SET access_unit_id = "
+        "(SELECT min(access_unit.id) FROM access_unit WHERE access_unit.collection_id = study.collection_id)"
+    )
+    for table in ("study", "series"):
+        _index_live(table, "access_unit_id")
+        _index(f"{table}_draft", table, ["submission_id", f"{table}_instance_uid"], DRAFT)
+
+
+def _index_live(table: str, *more: str) -> None:
+    op.drop_index(f"{table}_live", table)
+    _index(f"{table}_live", table, [f"{table}_instance_uid", "collection_id", *more], LIVE)
+
+
+def _index(name: str, table: str, columns: list[str], where: sa.TextClause) -> None:
+    op.create_index(name, table, columns, unique=True, sqlite_where=where, postgresql_where=where)
 
 
 def _create_people() -> None:
@@ -161,6 +190,7 @@ def _create_rights() -> None:
         _id(),
         _to("person", index=True),
         *map(_text, ("name", "beginning")),
+        _text("kind"),
         _column("sha256", BYTES, unique=True),
         *(_column(name, BYTES) for name in ("scopes", "collections")),
         *(_column(name, MOMENT) for name in ("created_at", "expires_at")),

@@ -17,9 +17,8 @@ from sqlalchemy import Connection, inspect, select, text, update
 from app.database import Database, check_revision, migrate, revisions
 from app.errors import DatabaseUnavailable, Misconfigured
 from app.index.tables import SERIES, STUDY
-from app.index.writer import upsert
 from app.models import Study
-from tests.index.entries import entry, inbox
+from tests.index.entries import entry, inbox, upsert
 from tests.processes import together
 
 ROOT = Path(__file__).parents[2]

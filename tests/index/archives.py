@@ -138,9 +138,9 @@ def put(connection: Connection, archive: Sequence[SeriesRow]) -> None:
     )
     units = [{"id": unit, "collection_id": key} for key, own in UNITS.items() for unit in own]
     connection.execute(insert(ACCESS_UNIT), units)
-    studies: dict[tuple[int, str], int] = {}
+    studies: dict[tuple[int, str], int] = {}  # by access unit
     for row in archive:
-        key = (row.collection, row.study["StudyInstanceUID"])
+        key = (row.unit, row.study["StudyInstanceUID"])
         if key not in studies:
             studies[key] = _put_study(connection, row, moment)
         _put_series(connection, row, studies[key], moment)
@@ -149,6 +149,7 @@ def put(connection: Connection, archive: Sequence[SeriesRow]) -> None:
 def _revision(row: SeriesRow, moment: datetime) -> dict[str, Any]:
     return {
         "collection_id": row.collection,
+        "access_unit_id": row.unit,
         "added_version": 1,
         "removed_version": None,
         "created_at": moment,
@@ -173,7 +174,6 @@ def _put_series(connection: Connection, row: SeriesRow, study: int, moment: date
         "removed_version": None if row.live else 1,
         "attributes": columns.series_attributes(json),
         "study_row": study,
-        "access_unit_id": row.unit,
         "number_of_series_related_instances": len(row.instances),
     }
     key = connection.execute(insert(SERIES).returning(SERIES.c.id), own).scalar_one()

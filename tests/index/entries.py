@@ -1,15 +1,17 @@
 """Made-up instances for tests of the index."""
 
 import hashlib
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from app.dicom.description import Description
 from app.dicom.frames import FrameIndex
 from app.dicom.resource import Resource
+from app.index import writer
 from app.index.tables import ACCESS_UNIT, COLLECTION, INSTANCE, REQUEST_ATTRIBUTES, SERIES, STUDY
-from app.index.writer import Entry
+from app.index.writer import Entry, Place
 from app.models.types import now
 
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
@@ -54,6 +56,22 @@ def collect(connection: Connection, slug: str, rolling: bool = True, units: int 
     made = connection.execute(insert(COLLECTION).values(row).returning(COLLECTION.c.id)).scalar_one()
     unit = insert(ACCESS_UNIT).values(collection_id=made).returning(ACCESS_UNIT.c.id)
     return made, [connection.execute(unit).scalar_one() for _ in range(units)]
+
+
+def place(connection: Connection, collection: int) -> Place:
+    """The first access unit of the collection."""
+    first = select(func.min(ACCESS_UNIT.c.id)).where(ACCESS_UNIT.c.collection_id == collection)
+    return Place(collection, connection.execute(first).scalar_one() or 0)
+
+
+def upsert(connection: Connection, collection: int, entries: Sequence[Entry]) -> list[writer.Outcome]:
+    """Put the entries into the first access unit of the collection."""
+    return writer.upsert(connection, place(connection, collection), entries)
+
+
+def existing(connection: Connection, collection: int, uids: Iterable[str]) -> dict[str, bytes]:
+    """What the first access unit of the collection holds of these."""
+    return writer.existing(connection, place(connection, collection), uids)
 
 
 def clear(connection: Connection) -> None:

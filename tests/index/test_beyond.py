@@ -10,11 +10,10 @@ from app.errors import InvalidQuery
 from app.index import beyond
 from app.index.scope import ARCHIVE
 from app.index.search import search
-from app.index.writer import upsert
 from app.query import qido
 from app.query.ast import Level
 from app.viewer import OWNER
-from tests.index.entries import clear, entry, inbox
+from tests.index.entries import clear, entry, inbox, upsert
 
 
 async def test_instances_are_read_in_batches_and_not_too_many(database: Any) -> None:

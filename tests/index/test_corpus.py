@@ -11,10 +11,10 @@ from app.dicom.description import Description
 from app.errors import InvalidInstance
 from app.index.locate import instance
 from app.index.scope import ARCHIVE
-from app.index.writer import Entry, Outcome, upsert
+from app.index.writer import Entry, Outcome
 from app.viewer import OWNER
 from tests.corpus import readable
-from tests.index.entries import inbox
+from tests.index.entries import inbox, upsert
 
 PARTS = ("dicom_json", "bulkdata", "frame_index")
 

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, update
 
 from app.dicom.resource import Resource
-from app.index import locate
+from app.index import locate, writer
 from app.index.locate import Located, descriptions, instance, instances
 from app.index.scope import ARCHIVE, Scope
 from app.index.tables import ACCESS_UNIT, SERIES
-from app.index.writer import Outcome, upsert
+from app.index.writer import Outcome
 from app.viewer import OWNER, STRANGER, Viewer
 from tests.index.entries import (
     CT_IMAGE_STORAGE,
@@ -23,6 +23,7 @@ from tests.index.entries import (
     element,
     entry,
     inbox,
+    upsert,
 )
 
 HERE = Resource("1.1", "1.2", "1.3")
@@ -220,16 +221,14 @@ def _fill(connection, batches) -> tuple[list[int], list[int], list[Made]]:
     for place, paths_ in batches:
         collection, units = places[place]
         batch = [entry(*path, content=str(collection)) for path in paths_]
-        outcomes = upsert(connection, collection, batch)
-        made += [
-            (collection, units[each.series == "2.2"], (each.study, each.series, each.instance), each.sha256)
-            for each, outcome in zip(batch, outcomes, strict=True)
-            if outcome is Outcome.STORED
-        ]
-        moved = update(SERIES).where(
-            SERIES.c.collection_id == collection, SERIES.c.series_instance_uid == "2.2"
-        )
-        connection.execute(moved.values(access_unit_id=units[1]))
+        for unit in units:
+            own = [each for each in batch if unit == units[each.series == "2.2"]]
+            outcomes = writer.upsert(connection, writer.Place(collection, unit), own)
+            made += [
+                (collection, unit, (each.study, each.series, each.instance), each.sha256)
+                for each, outcome in zip(own, outcomes, strict=True)
+                if outcome is Outcome.STORED
+            ]
     return [each for each, _ in places], [unit for _, units in places for unit in units], made
 
 

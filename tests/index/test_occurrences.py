@@ -8,9 +8,8 @@ from app.index import occurrences, tag_values
 from app.index.occurrences import Occurrence, Value
 from app.index.scope import ARCHIVE, Scope
 from app.index.tables import SERIES_TAG_VALUE, TAG_VALUE
-from app.index.writer import upsert
 from app.viewer import OWNER, Viewer
-from tests.index.entries import collect, element, entry, inbox
+from tests.index.entries import collect, element, entry, inbox, upsert
 
 STATION, KVP, TIME = "00081010", "00180060", "00080032"
 EVERY = {"limit": 1000, "offset": 0}

@@ -5,13 +5,16 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
+from sqlalchemy.dialects import sqlite
 
+from app.errors import Forbidden, NotFound
+from app.index import writer
 from app.index.scope import ARCHIVE, Scope, parameters, series_conditions, shape, study_conditions
-from app.index.tables import SERIES, STUDY
-from app.index.writer import upsert
+from app.index.tables import SERIES, STUDY, SUBMISSION
+from app.models.types import now
 from app.viewer import OWNER, STRANGER, Viewer
-from tests.index.entries import clear, collect, entry, inbox
+from tests.index.entries import clear, collect, element, entry, inbox, upsert
 
 READER = Viewer("reader", units=frozenset({1, 2}))
 STATES = st.sampled_from([(1, None), (1, 2), (None, None), (None, 2)])
@@ -57,7 +60,10 @@ async def test_what_shows(database, layout, place, sight):
     assert await _all(database, kept, parameters(scope, viewer)) == series
     studies = select(STUDY.c.collection_id, STUDY.c.study_instance_uid)
     studies = studies.where(*study_conditions(scope, viewer))
-    assert await _all(database, studies) == sorted({(each.collection, each.study) for each in shown})
+    assert await _all(database, studies) == sorted(
+        (collection, study)
+        for collection, _, study in {(each.collection, each.unit, each.study) for each in shown}
+    )
 
 
 def _fill(connection, layout) -> tuple[list[int], list[int], list[Made]]:
@@ -66,11 +72,12 @@ def _fill(connection, layout) -> tuple[list[int], list[int], list[Made]]:
     made = []
     for n, (place, study, (added, removed), unit) in enumerate(layout):
         collection, its = ((first, units), (second, others))[place]
-        upsert(connection, collection, [entry(study, f"2.{n}", f"3.{n}")])
+        where = writer.Place(collection, its[unit])
+        writer.upsert(connection, where, [entry(study, f"2.{n}", f"3.{n}")])
         live = added is not None and removed is None
         made.append(Made(collection, its[unit], study, f"2.{n}", live))
     for each, (_, _, (added, removed), _) in zip(made, layout, strict=True):
-        change = {"added_version": added, "removed_version": removed, "access_unit_id": each.unit}
+        change = {"added_version": added, "removed_version": removed}
         row = update(SERIES).where(SERIES.c.series_instance_uid == each.series)
         connection.execute(row.values(change))
     _retire(connection, made)
@@ -79,9 +86,9 @@ def _fill(connection, layout) -> tuple[list[int], list[int], list[Made]]:
 
 def _retire(connection, made: list[Made]) -> None:
     """A live study always has a live series: whoever removes the last one removes the study."""
-    live = {(each.collection, each.study) for each in made if each.live}
-    for collection, study in {(each.collection, each.study) for each in made} - live:
-        row = update(STUDY).where(STUDY.c.collection_id == collection, STUDY.c.study_instance_uid == study)
+    live = {(each.unit, each.study) for each in made if each.live}
+    for unit, study in {(each.unit, each.study) for each in made} - live:
+        row = update(STUDY).where(STUDY.c.access_unit_id == unit, STUDY.c.study_instance_uid == study)
         connection.execute(row.values(removed_version=2))
 
 
@@ -90,24 +97,71 @@ async def _all(database, statement, values=None):
     return sorted(tuple(row) for row in rows)
 
 
-async def test_joined_with_series_a_study_still_needs_a_visible_one(database):
-    """The condition on studies looks at series of its own, not at those of the statement around it."""
+async def test_what_two_units_hold_of_a_study_is_apart(database):
+    """Each has a row of the study with what was said there: who sees one learns nothing of the other."""
 
     def fill(connection):
-        upsert(connection, inbox(connection), [entry("1.1", "2.1", "3.1"), entry("1.1", "2.2", "3.2")])
-        _, [unit] = collect(connection, "other")
-        hidden = update(SERIES).where(SERIES.c.series_instance_uid == "2.1")
-        connection.execute(hidden.values(access_unit_id=unit))
-        return frozenset({1}), frozenset({unit})
+        collection, units = collect(connection, "shared", units=2)
+        for n, unit in enumerate(units):
+            said = {"x00100020": element("LO", f"said {n}")}
+            made = [entry("1.1", f"2.{n}", f"3.{n}", **said)]
+            assert writer.upsert(connection, writer.Place(collection, unit), made) == ["stored"]
+        return units
 
-    for units in await database.write(fill):
-        viewer = Viewer("reader", units=units)
+    for n, unit in enumerate(await database.write(fill)):
+        viewer = Viewer("reader", units=frozenset({unit}))
         joined = (
-            select(SERIES.c.series_instance_uid)
+            select(STUDY.c.patient_id, SERIES.c.series_instance_uid)
             .join(STUDY, STUDY.c.id == SERIES.c.study_row)
             .where(*study_conditions(ARCHIVE, viewer))
         )
-        assert await _all(database, joined) == [("2.1",), ("2.2",)]
+        assert await _all(database, joined) == [(f"said {n}", f"2.{n}")]
+
+
+async def test_drafts_are_seen_at_their_submission_alone(database):
+    def fill(connection):
+        row = {"key": "abc", "collection_id": 1, "access_unit_id": 1, "state": "open", "opened_at": now()}
+        made = connection.execute(insert(SUBMISSION).values(row).returning(SUBMISSION.c.id)).scalar_one()
+        upsert(connection, inbox(connection), [entry("1.1", "2.1", "3.1")])
+        again = [entry("1.1", "2.1", "3.1", "other"), entry("1.1", "2.2", "3.2")]
+        outcomes = writer.upsert(connection, writer.Place(1, 1, made), again)
+        return made, outcomes
+
+    made, outcomes = await database.write(fill)
+    assert outcomes == ["stored", "stored"]
+    found = select(SERIES.c.series_instance_uid)
+    for scope, series in ((ARCHIVE, ["2.1"]), (Scope(1), ["2.1"]), (Scope(submission=made), ["2.1", "2.2"])):
+        assert await _all(database, found.where(*series_conditions(scope, OWNER))) == [(s,) for s in series]
+    elsewhere = series_conditions(Scope(submission=made + 1), OWNER)
+    assert await _all(database, found.where(*elsewhere)) == []
+
+
+async def test_a_closed_submission_takes_nothing(database):
+    def fill(connection):
+        row = {
+            "key": "abc",
+            "collection_id": 1,
+            "access_unit_id": 1,
+            "state": "submitted",
+            "opened_at": now(),
+        }
+        return connection.execute(insert(SUBMISSION).values(row).returning(SUBMISSION.c.id)).scalar_one()
+
+    made = await database.write(fill)
+    for place, fact in ((writer.Place(1, 1, made), Forbidden), (writer.Place(1, 2, made), NotFound)):
+        with pytest.raises(fact):
+            await database.write(lambda c, at=place: writer.upsert(c, at, [entry("1.1", "2.1", "3.1")]))
+
+
+async def test_within_some_studies(database):
+    """Who has a link to a study sees that one, and no other of its access unit."""
+    made = [entry(f"1.{n}", f"2.{n}", f"3.{n}") for n in range(3)]
+    await database.write(lambda connection: upsert(connection, inbox(connection), made))
+    viewer = Viewer("link", units=frozenset({1}), studies=frozenset({"1.1", "9.9"}))
+    found = select(SERIES.c.series_instance_uid).where(*series_conditions(ARCHIVE, viewer))
+    assert await _all(database, found) == [("2.1",)]
+    kept = select(STUDY.c.study_instance_uid).where(*study_conditions(*shape(ARCHIVE, viewer)))
+    assert await _all(database, kept, parameters(ARCHIVE, viewer)) == [("1.1",)]
 
 
 def test_who_sees_all_is_asked_nothing_about_units():
@@ -122,10 +176,12 @@ def test_who_sees_all_is_asked_nothing_about_units():
 def test_aliases_take_the_conditions(viewer):
     """Each condition is on the alias that was given, none on the table itself."""
     alias = SERIES.alias("other")
-    text = str(select(alias.c.id).where(*series_conditions(Scope(1), viewer, alias)))
+    statement = select(alias.c.id).where(*series_conditions(Scope(1), viewer, alias))
+    text = str(statement.compile(dialect=sqlite.dialect()))
     assert "series." not in text
     study = STUDY.alias("another")
-    text = str(select(study.c.id).where(*study_conditions(Scope(1), viewer, study)))
+    statement = select(study.c.id).where(*study_conditions(Scope(1), viewer, study))
+    text = str(statement.compile(dialect=sqlite.dialect()))
     assert "study." not in text.replace("study_", "")
 
 

@@ -11,12 +11,12 @@ from app.errors import InvalidQuery
 from app.index import tag_values
 from app.index.scope import ARCHIVE
 from app.index.search import search
-from app.index.writer import Outcome, upsert
+from app.index.writer import Outcome
 from app.query import qido
 from app.query.ast import Level
 from app.query.searchable import LONGEST
 from app.viewer import OWNER
-from tests.index.entries import inbox
+from tests.index.entries import inbox, upsert
 from tests.index.test_corpus import corpus
 
 #: Every so many values of the corpus are asked for.

@@ -8,8 +8,8 @@ from sqlalchemy import Connection, inspect, select
 from app.database import check_revision, migrate, revisions
 from app.index.tables import SERIES, SERIES_TAG_VALUE, TAG_PATH, TAG_VALUE
 from app.index.tag_values import MOST
-from app.index.writer import Outcome, upsert
-from tests.index.entries import element, entry, inbox
+from app.index.writer import Outcome
+from tests.index.entries import element, entry, inbox, upsert
 from tests.index.test_corpus import corpus
 
 

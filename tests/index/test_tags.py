@@ -17,11 +17,10 @@ from app.errors import InvalidQuery
 from app.index import tag_values, verify
 from app.index.scope import ARCHIVE, Scope
 from app.index.search import search
-from app.index.writer import upsert
 from app.query import qido
 from app.query.ast import Level
 from app.viewer import OWNER, Viewer
-from tests.index.entries import clear, collect, entry, inbox
+from tests.index.entries import clear, collect, entry, inbox, upsert
 
 Json = dict[str, Any]
 LEVELS = {"study": Level.STUDY, "series": Level.SERIES, "instance": Level.INSTANCE}

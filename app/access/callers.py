@@ -1,0 +1,35 @@
+"""Who calls, by what means: what sign-in found out, before it is asked what they may do."""
+
+from dataclasses import dataclass
+
+from app.access.decide import Capabilities
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The bearer of some credentials, or of none.
+
+    `person` is the row of who signed in, or of whose token or link it is; `signed_in` is false for strangers.
+    `everything` is the owner's and the administrators', `audits` also the auditors'.
+    A token or a link may narrow what its person may do: to capabilities, to collections (rows), to studies
+    (UIDs); None does not narrow. `using` names the token or link in the audit.
+    """
+
+    name: str
+    person: int | None = None
+    signed_in: bool = False
+    everything: bool = False
+    audits: bool = False
+    capabilities: Capabilities | None = None
+    collections: frozenset[int] | None = None
+    studies: frozenset[str] | None = None
+    using: str = ""
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether the credentials stand for less than their person."""
+        return (self.capabilities, self.collections, self.studies) != (None, None, None)
+
+
+OWNER = Caller("owner", signed_in=True, everything=True, audits=True)
+STRANGER = Caller("stranger")

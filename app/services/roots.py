@@ -1,0 +1,112 @@
+"""The DICOMweb roots (design section 3): which part of the archive, for whom."""
+
+from dataclasses import replace
+
+from app.access.callers import Caller
+from app.archive import Archive
+from app.errors import Forbidden, NotFound, NotSignedIn
+from app.index.scope import ARCHIVE, Scope
+from app.index.writer import Place
+from app.models.collections import OPEN
+from app.registry import submissions
+from app.registry.rights import INBOX, Known, Register
+from app.registry.submissions import Submission
+from app.services.root import Root
+from app.viewer import Capability, Viewer
+
+
+async def enter(archive: Archive, caller: Caller) -> tuple[Register, Viewer]:
+    """All there is, and what the caller may do. Raises NotSignedIn where strangers may do nothing at all."""
+    register = await archive.rights.register()
+    viewer = await archive.rights.viewer(caller, register)
+    if not (caller.signed_in or viewer.may):
+        raise NotSignedIn
+    return register, viewer
+
+
+def known(register: Register, viewer: Viewer, slug: str) -> Known:
+    """The collection of this name. Raises NotFound, also where the viewer may not know of it."""
+    found = register.collections.get(slug)
+    if found is None or not found.is_known_to(viewer):
+        raise NotFound
+    return found
+
+
+async def archive_root(archive: Archive, caller: Caller, host: str) -> Root:
+    """All published data that the caller may see; what is stored goes to the inbox. Raises NotSignedIn."""
+    if caller.everything and not caller.narrowed:
+        viewer = Viewer(caller.name, sees_all=True, person=caller.person)
+    else:
+        _, viewer = await enter(archive, caller)
+    return Root(archive, ARCHIVE, viewer, host, "/dicom-web", INBOX)
+
+
+async def collection_root(archive: Archive, caller: Caller, host: str, slug: str) -> Root:
+    """One collection, latest version. Raises NotSignedIn, NotFound."""
+    register, viewer = await enter(archive, caller)
+    found = known(register, viewer, slug)
+    scope = Scope(found.id, alone=len(found.units) == 1)
+    return Root(archive, scope, viewer, host, f"/collections/{slug}/dicom-web", slug)
+
+
+async def submission_root(archive: Archive, caller: Caller, host: str, key: str) -> Root:
+    """The drafts of one submission, for its submitter and the curators. Raises NotSignedIn, NotFound."""
+    _, viewer = await enter(archive, caller)
+    found = await archive.database.lookup(lambda connection: submissions.find(connection, key))
+    if found is None or not may_see(found, viewer):
+        raise NotFound
+    return _of_submission(archive, viewer, host, found)
+
+
+def may_see(submission: Submission, viewer: Viewer) -> bool:
+    """Whether the viewer is who sent it and still may submit, or a curator of where it goes."""
+    unit = submission.access_unit_id
+    sent = viewer.person is not None and submission.person_id == viewer.person
+    may_send = any(viewer.holds(each, unit) for each in (Capability.SUBMIT, Capability.ANNOTATE))
+    return (sent and may_send) or viewer.holds(Capability.CURATE, unit)
+
+
+async def destination(root: Root) -> Root:
+    """The root at which what is stored into this one will be seen, with its place.
+
+    That is the same where its data are shown at once to this caller; else that of their open submission,
+    opened where there is none. Raises NotFound, Forbidden.
+    """
+    if root.place:
+        return root
+    if root.scope.submission is not None:
+        raise Forbidden("This submission takes nothing more: it is no longer open.")
+    if root.viewer.person is None and not root.viewer.sees_all:
+        raise NotSignedIn("Sign in to store: what is stored has a submitter.")
+    register = await root.archive.rights.register()
+    found = known(register, root.viewer, root.collection)
+    unit, results_only = _unit(found, root.viewer)
+    if found.rolling and root.viewer.holds(Capability.FIND, unit):
+        return replace(root, place=Place(found.id, unit), results_only=results_only)
+    person = root.viewer.person
+    opened = await root.archive.database.write(
+        lambda connection: submissions.open_of(connection, found.id, unit, person)
+    )
+    return _of_submission(root.archive, root.viewer, root.host, opened)
+
+
+def _unit(collection: Known, viewer: Viewer) -> tuple[int, bool]:
+    """The first access unit into which the viewer may store, and whether only results. Raises Forbidden."""
+    if collection.kind == "external":
+        raise Forbidden("This is a record of something that is elsewhere: it holds no data.")
+    for capability in (Capability.SUBMIT, Capability.CURATE, Capability.ANNOTATE):
+        for unit in collection.units:
+            if viewer.holds(capability, unit.id):
+                return unit.id, capability is Capability.ANNOTATE
+    raise Forbidden("You may not store into this collection.")
+
+
+def _of_submission(archive: Archive, viewer: Viewer, host: str, found: Submission) -> Root:
+    unit = frozenset({found.access_unit_id})
+    reader = Viewer(viewer.name, units=unit, person=viewer.person, may=dict.fromkeys(Capability, unit))
+    place = Place(found.collection_id, found.access_unit_id, found.id) if found.state == OPEN else None
+    scope, path = Scope(submission=found.id, alone=True), f"/submissions/{found.key}/dicom-web"
+    only = not any(
+        viewer.holds(each, found.access_unit_id) for each in (Capability.SUBMIT, Capability.CURATE)
+    )
+    return Root(archive, scope, reader, host, path, found.collection, place, only)
