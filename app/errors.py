@@ -78,6 +78,10 @@ class Conflict(Fact):
     """It was changed since you read it, or there is one already."""
 
 
+class PreconditionFailed(Fact):
+    """It was changed since you read it: read it again, and repeat the change."""
+
+
 class TooMany(Fact):
     """Too many requests in too short a time: wait, and try again."""
 

@@ -7,7 +7,7 @@ facet, no export. What they leave out does not exist for that caller.
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, bindparam, false
+from sqlalchemy import BindParameter, ColumnElement, FromClause, bindparam, false
 
 from app.index.tables import SERIES, STUDY, listed, one_of
 from app.viewer import Viewer
@@ -45,7 +45,7 @@ def series_conditions(scope: Scope, viewer: Viewer, series: FromClause = SERIES)
         return [*conditions, false()]
     conditions.append(one_of(series.c.access_unit_id, bindparam(_UNITS, listed(sorted(viewer.units)))))
     if viewer.studies is not None:
-        studies = bindparam(_STUDIES, listed(sorted(viewer.studies)))
+        studies: BindParameter[str] = bindparam(_STUDIES, listed(sorted(viewer.studies)))
         conditions.append(one_of(series.c.study_instance_uid, studies))
     return conditions
 

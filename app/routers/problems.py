@@ -28,6 +28,7 @@ STATUS: dict[type[errors.Fact], tuple[int, dict[str, str]]] = {
     errors.NotAcceptable: (406, {}),
     errors.CannotDecode: (406, {}),
     errors.CannotEncode: (406, {}),
+    errors.PreconditionFailed: (412, {}),
     errors.TooLarge: (413, {}),
     errors.UnsupportedMediaType: (415, {}),
     errors.RangeNotSatisfiable: (416, {}),

@@ -32,6 +32,13 @@ def known(register: Register, viewer: Viewer, slug: str) -> Known:
     return found
 
 
+def require(viewer: Viewer, collection: Known, capability: Capability, site: int | None = None) -> None:
+    """Raises Forbidden where the viewer does not hold the capability in the collection, or at its site."""
+    units = (unit.id for unit in collection.units if site is None or unit.site == site)
+    if not any(viewer.holds(capability, unit) for unit in units):
+        raise Forbidden(f"You may not do this here: it takes the right {capability.value!r}.")
+
+
 async def archive_root(archive: Archive, caller: Caller, host: str) -> Root:
     """All published data that the caller may see; what is stored goes to the inbox. Raises NotSignedIn."""
     if caller.everything and not caller.narrowed:
