@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from app.index.writer import Place
 from app.main import create_app
 from app.models.types import now
 from app.registry import rights
-from app.registry.tables import GRANT, GROUP, MEMBER, PERSON, SITE, SUBMISSION
+from app.registry.tables import ANALYSIS_SOURCE, GRANT, GROUP, MEMBER, PERSON, SITE, SUBMISSION
 from app.services import uploads
 from app.services.root import Root
 from app.services.store import store
@@ -33,6 +33,7 @@ from tests.leaks.world import PEOPLE, Caller, Draft, Grant, Held, World
 #: The collections' rows, by their number in the world: the inbox is another one.
 FIRST = 101
 PERSON_FIRST = 501
+OPENED = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,17 @@ def slug(collection: int) -> str:
 def _put(connection: Connection, world: World) -> None:
     for collection in sorted({unit.collection for unit in world.units if unit.collection >= 0}):
         row = {"id": FIRST + collection, "slug": slug(collection), "title": f"Title {collection}"}
-        row |= {"kind": "collection", "licence": "CC-BY-4.0", "rolling": world.rolling[collection]}
+        analysed = world.analysed and collection == len(world.rolling) - 1
+        row |= {
+            "kind": "analysis-result" if analysed else "collection",
+            "licence": "CC-BY-4.0",
+            "rolling": world.rolling[collection],
+        }
         row |= {"latest_version": 0, "record": b"{}", "revision": 1, "created_at": now(), "changed_at": now()}
         connection.execute(insert(COLLECTION).values(row))
+        if analysed and any(unit.collection == 0 for unit in world.units):
+            sources = {"analysis_result_id": FIRST + collection, "collection_id": FIRST}
+            connection.execute(insert(ANALYSIS_SOURCE).values(sources))
     for place, unit in enumerate(world.units):
         if unit.collection >= 0:
             _put_unit(connection, world, place)
@@ -150,7 +159,7 @@ async def _publish(archive: Archive, world: World, held: Held) -> None:
 async def _draft(archive: Archive, world: World, draft: Draft) -> None:
     place = _place(world, draft.held)
     row = {"key": key(draft), "collection_id": place.collection, "access_unit_id": place.access_unit}
-    row |= {"person_id": PERSON_FIRST + draft.person, "state": "open", "opened_at": now()}
+    row |= {"person_id": PERSON_FIRST + draft.person, "state": "open", "opened_at": OPENED}
     made = insert(SUBMISSION).values(row).returning(SUBMISSION.c.id)
     number = await archive.database.write(lambda c: c.execute(made).scalar_one())
     await _store(archive, replace(place, submission=number), draft.held)

@@ -2,13 +2,20 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import product
 
 from tests.leaks.filled import key, slug
 from tests.leaks.world import World
 
 Address = tuple[str, str, str]
 UNKNOWN: Address = ("9.9", "9.9.1", "9.9.1.1")
-ROOTS = ("/dicom-web", "/collections/{collection}/dicom-web", "/submissions/{submission}/dicom-web")
+ROOTS = (
+    "/dicom-web",
+    "/without-results/dicom-web",
+    "/collections/{collection}/dicom-web",
+    "/collections/{collection}/with-results/dicom-web",
+    "/submissions/{submission}/dicom-web",
+)
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,8 @@ BESIDE: dict[str, list[str]] = {
     "/wado": [_ASKED],
     "/api/v1/attributes": ["", _COLLECTION, "?matching=0010*"],
     "/api/v1/attributes/{attribute}": ["", _COLLECTION],
+    "/api/v1/submissions": ["", _COLLECTION, "?limit=1"],
+    "/api/v1/submissions/{submission}": [""],
 }
 #: What holds nothing of the archive's data, and is the same for all.
 PUBLIC = {"/healthz", "/readyz", "/metrics"}
@@ -91,12 +100,14 @@ def asked(path: str, world: World, addresses: list[Address]) -> Iterator[Asked]:
 
 def _beside(form: str, world: World, addresses: list[Address]) -> Iterator[dict[str, str]]:
     """What is put into a route's path and query: of what does not stand in it, one value."""
-    slugs = _slugs(world) if "{collection}" in form else [""]
+    named = slugs(world) if "{collection}" in form else [""]
     attributes = ATTRIBUTES if "{attribute}" in form else ("",)
+    sent = [*map(key, world.drafts), "0" * 32] if "{submission}" in form else [""]
     for address in addresses if "{study}" in form else addresses[:1]:
-        for slug_ in slugs:
-            for attribute in attributes:
-                yield _values(address) | {"collection": slug_, "attribute": attribute}
+        for slug_ in named:
+            for attribute, submission in product(attributes, sent):
+                named_ = {"collection": slug_, "attribute": attribute, "submission": submission}
+                yield _values(address) | named_
 
 
 def _below(root: str, path: str, world: World, addresses: list[Address]) -> Iterator[Asked]:
@@ -108,13 +119,14 @@ def _below(root: str, path: str, world: World, addresses: list[Address]) -> Iter
 
 def _named(root: str, world: World) -> list[dict[str, str]]:
     if "{collection}" in root:
-        return [{"collection": each} for each in _slugs(world)]
+        return [{"collection": each} for each in slugs(world)]
     if "{submission}" in root:
         return [{"submission": each} for each in (*map(key, world.drafts), "0" * 32)]
     return [{}]
 
 
-def _slugs(world: World) -> list[str]:
+def slugs(world: World) -> list[str]:
+    """The collections' names, and one that is none."""
     return [*(slug(number) for number in range(len(world.rolling))), "none"]
 
 

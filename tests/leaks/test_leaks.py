@@ -5,9 +5,11 @@ both archives give the same answer: status, headers, body. So what is hidden is 
 total, entity tag or error, and an address of it is like one that never was; both take as many statements.
 """
 
+import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,8 +22,8 @@ from app.main import create_app
 from app.routers import dependencies
 from app.settings import Settings
 from app.storage import keys
-from tests.leaks.filled import Filled, credentials, filled, let_in
-from tests.leaks.routes import BELOW, BESIDE, CHANGING, PUBLIC, ROOTS, UNKNOWN, Address, Asked, asked
+from tests.leaks.filled import Filled, credentials, filled, instance, key, let_in
+from tests.leaks.routes import BELOW, BESIDE, CHANGING, PUBLIC, ROOTS, UNKNOWN, Address, Asked, asked, slugs
 from tests.leaks.world import DOWNLOAD, FIND, VIEW, Caller, Held, World, callers, worlds
 
 Statements = Callable[[], AbstractContextManager[list[str]]]
@@ -162,6 +164,45 @@ async def _takes(archive: Filled, caller: Caller, world: World, address: Address
 
 def _address(held: Held) -> Address:
     return held.study, held.series, held.instance
+
+
+@settings(deadline=None, max_examples=4, phases=PHASES, suppress_health_check=list(HealthCheck))
+@given(world=worlds())
+async def test_storing_tells_nothing(
+    world: World, fresh: Callable[[], tuple[str, Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who sends what is there, but hidden from them, gets the answer that they would get without it."""
+    known = callers(world)
+    monkeypatch.setattr(dependencies, "identify", let_in(known))
+    for caller in known:
+        reduced = world.without_what_is_hidden(caller)
+        async with filled(world, *fresh()) as whole, filled(reduced, *fresh()) as seen:
+            for path, body in _sent(world):
+                answers = [await _stored(archive, caller, path, body) for archive in (whole, seen)]
+                assert answers[0] == answers[1], (caller, path)
+                again = [await _stored(archive, caller, path, body) for archive in (whole, seen)]
+                assert again[0] == again[1], (caller, path)
+
+
+def _sent(world: World) -> Iterator[tuple[str, bytes]]:
+    """To every root, an instance under a UID that is held, and one of a held series under its own."""
+    roots = ["", *(f"/collections/{each}" for each in slugs(world))]
+    roots += [f"/submissions/{key(draft)}" for draft in world.drafts]
+    for held in world.held[:2]:
+        other = replace(held, said="sent")
+        for each in (other, replace(other, instance=f"{held.series}.7"), replace(other, study="1.2.8")):
+            yield from ((f"{root}/dicom-web/studies", instance(each)) for root in roots)
+
+
+async def _stored(archive: Filled, caller: Caller, path: str, body: bytes) -> tuple[Any, ...]:
+    head = {**credentials(caller), "content-type": "application/dicom"}
+    answer = await archive.client.post(path, content=body, headers=head)
+    opened = re.search(r"/submissions/[0-9a-f]{32}", answer.text)
+    looked = (path.removesuffix("/studies"), f"{opened[0]}/dicom-web" if opened else "/dicom-web")
+    found = [await archive.client.get(f"{root}/instances", headers=credentials(caller)) for root in looked]
+    return tuple(
+        (each.status_code, re.sub(r"/submissions/[0-9a-f]{32}", "", each.text)) for each in (answer, *found)
+    )
 
 
 def test_every_route_is_asked() -> None:

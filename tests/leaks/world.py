@@ -82,7 +82,8 @@ class Caller:
 
 @dataclass(frozen=True)
 class World:
-    """Collections are numbers; `rolling` says which show at once what they are sent."""
+    """Collections are numbers; `rolling` says which show at once what they are sent. The last one may be an
+    analysis result of the first."""
 
     rolling: tuple[bool, ...]
     units: tuple[Unit, ...]
@@ -90,6 +91,7 @@ class World:
     members: tuple[tuple[int, tuple[int, int | None]], ...]
     held: tuple[Held, ...]
     drafts: tuple[Draft, ...] = ()
+    analysed: bool = False
 
     def able(self, caller: Caller, unit: Unit) -> frozenset[str]:
         """What the caller may do in the unit."""
@@ -214,6 +216,7 @@ def worlds(draw: st.DrawFn) -> World:
         tuple(draw(st.lists(st.tuples(st.integers(0, PEOPLE - 1), _DAYS), max_size=2))),
         tuple(held),
         tuple(drafts),
+        draw(st.booleans()),
     )
 
 
