@@ -13,6 +13,7 @@ from app.storage.object_store import ObjectStore
 from app.storage.open import open_store
 from app.storage.recent import Recent
 from app.storage.spool import Spools
+from app.turns import Turns
 from app.wire.coding import Coded
 
 #: Instances taken apart at once, whoever sends them. A million elements, or what a deflated data set becomes,
@@ -27,7 +28,7 @@ class Archive:
     """Settings, database, rights, object store, arriving instances, codecs and cache of one running process.
 
     `examining` are the turns in which arriving instances are taken apart, `planning` those in which answers
-    of many instances are planned; `recent` holds answers that were made lately.
+    of many instances are planned, a slice in each; `recent` holds answers that were made lately.
     """
 
     settings: Settings
@@ -38,7 +39,7 @@ class Archive:
     codecs: Codecs
     examining: asyncio.Semaphore
     cache: Cache
-    planning: asyncio.Lock
+    planning: Turns
     recent: Recent[Coded]
 
     @classmethod
@@ -54,11 +55,9 @@ class Archive:
         )
         codecs = Codecs(settings.codec_processes, settings.codec_seconds, settings.codec_memory)
         cache = Cache(settings.data / "cache", settings.cache_bytes, settings.spare_bytes)
-        examining, planning = asyncio.Semaphore(EXAMINED_AT_ONCE), asyncio.Lock()
-        rights = Rights(database)
-        return cls(
-            settings, database, rights, store, spools, codecs, examining, cache, planning, Recent(RECENT)
-        )
+        examining, planning = asyncio.Semaphore(EXAMINED_AT_ONCE), Turns()
+        rights, recent = Rights(database), Recent[Coded](RECENT)
+        return cls(settings, database, rights, store, spools, codecs, examining, cache, planning, recent)
 
     async def close(self) -> None:
         """Give back connections and files, and end codec processes."""
