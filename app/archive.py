@@ -7,6 +7,7 @@ from typing import Self
 from app.codecs import Codecs
 from app.database import Database
 from app.registry.rights import Rights
+from app.registry.views import Views
 from app.settings import Settings
 from app.storage.cache import Cache
 from app.storage.object_store import ObjectStore
@@ -27,7 +28,7 @@ class Archive:
     """Settings, database, rights, object store, arriving instances, codecs and cache of one running process.
 
     `examining` are the turns in which arriving instances are taken apart, `planning` those in which answers
-    of many instances are planned; `recent` holds answers that were made lately.
+    of many instances are planned; `recent` holds answers that were made lately, `views` who asked for what.
     """
 
     settings: Settings
@@ -40,6 +41,7 @@ class Archive:
     cache: Cache
     planning: asyncio.Lock
     recent: Recent[Coded]
+    views: Views
 
     @classmethod
     async def open(cls, settings: Settings) -> Self:
@@ -57,7 +59,17 @@ class Archive:
         examining, planning = asyncio.Semaphore(EXAMINED_AT_ONCE), asyncio.Lock()
         rights = Rights(database)
         return cls(
-            settings, database, rights, store, spools, codecs, examining, cache, planning, Recent(RECENT)
+            settings,
+            database,
+            rights,
+            store,
+            spools,
+            codecs,
+            examining,
+            cache,
+            planning,
+            Recent(RECENT),
+            Views(),
         )
 
     async def close(self) -> None:

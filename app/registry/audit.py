@@ -5,7 +5,7 @@ database. Who appends has the chain to themselves until their transaction ends; 
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -53,13 +53,14 @@ def append(connection: Connection, acts: Iterable[Act]) -> None:
     """Write entries one after the other; before the first of this process, that its chain begins."""
     _wait(connection, int(CHAIN, 16))
     head = _HEAD.rows(connection, {"of": CHAIN})
-    number, digest = head[0] if head else (0, b"")
+    last, before = head[0] if head else (0, b"")
     rows = []
-    for number, act in enumerate([*([] if head else [_beginning(connection)]), *acts], number + 1):
+    for number, act in enumerate([*([] if head else [_beginning(connection)]), *acts], last + 1):
         values = _values(number, act)
-        digest = entry_digest(digest, **values)
-        rows.append({**values, "digest": digest})
-    _ENTER.run(connection, rows)
+        before = digest(before, values.values())
+        rows.append({**values, "digest": before})
+    if rows:
+        _ENTER.run(connection, rows)
 
 
 def begin(connection: Connection) -> None:
@@ -71,13 +72,12 @@ def begin(connection: Connection) -> None:
 def anchor(connection: Connection) -> int:
     """Write down where each chain stands that went on since it was last anchored; how many those are."""
     _wait(connection, ANCHORING)
-    last = newest_anchor(connection)
-    place, digest = last or (0, b"")
+    last, before = newest_anchor(connection) or (0, b"")
     rows = []
-    for place, (chain, number, entry) in enumerate(connection.execute(_MOVED), place + 1):
+    for place, (chain, number, entry) in enumerate(connection.execute(_MOVED), last + 1):
         values = {"id": place, "chain": chain, "number": number, "at": now(), "entry": bytes(entry)}
-        digest = anchor_digest(digest, **values)
-        rows.append({**values, "digest": digest})
+        before = digest(before, values.values())
+        rows.append({**values, "digest": before})
     if rows:
         connection.execute(insert(AUDIT_ANCHOR), rows)
     return len(rows)
@@ -89,24 +89,16 @@ def newest_anchor(connection: Connection) -> tuple[int, bytes] | None:
     return (row.id, bytes(row.digest)) if row else None
 
 
-def entry_digest(
-    before: bytes,
-    *,
-    chain: Any,
-    number: Any,
-    at: Any,
-    who: Any,
-    what: Any,
-    collection_id: Any,
-    details: Any,
-) -> bytes:
-    """The digest of an entry after the one whose digest is `before`; of any values that a row may hold."""
-    return _digest(before, [chain, number, moment(at), who, what, collection_id, _hex(details)])
+def digest(before: bytes, values: Iterable[Any]) -> bytes:
+    """The digest of an entry or anchor after the one whose digest is `before`.
+
+    `values` are those of its row in their order, without the digest; anything that a row may hold.
+    """
+    return sha256(before + orjson.dumps([_form(value) for value in values], default=repr)).digest()
 
 
-def anchor_digest(before: bytes, *, id: Any, chain: Any, number: Any, at: Any, entry: Any) -> bytes:
-    """The digest of an anchor after the one whose digest is `before`."""
-    return _digest(before, [id, chain, number, moment(at), _hex(entry)])
+def _form(value: Any) -> Any:
+    return value.hex() if isinstance(value, bytes) else moment(value)
 
 
 def moment(at: Any) -> Any:
@@ -114,14 +106,6 @@ def moment(at: Any) -> Any:
     if not isinstance(at, datetime):
         return at
     return at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
-
-
-def _digest(before: bytes, values: Sequence[Any]) -> bytes:
-    return sha256(before + orjson.dumps(values, default=repr)).digest()
-
-
-def _hex(value: Any) -> Any:
-    return value.hex() if isinstance(value, bytes) else value
 
 
 def _beginning(connection: Connection) -> Act:

@@ -77,7 +77,7 @@ def check_anchors(found: Iterable[Anchor]) -> Iterator[Finding]:
         where = f"anchor {each.id}"
         if each.id != place + 1:
             yield Finding("missing", _span("anchor", place + 1, each.id - 1), "the anchors next to it remain")
-        elif audit.anchor_digest(before, **_without_digest(each)) != each.digest:
+        elif audit.digest(before, each[:-1]) != each.digest:
             yield Finding("changed", where, "its digest does not follow from the anchor before it")
         place, before = each.id, _bytes(each.digest)
 
@@ -130,7 +130,7 @@ class Check:
         if entry.number != number + 1:
             span = _span(f"chain {entry.chain} entry", number + 1, entry.number - 1)
             yield Finding("missing", span, "the entries next to it remain")
-        elif audit.entry_digest(before, **_without_id_and_digest(entry)) != entry.digest:
+        elif audit.digest(before, entry[1:-1]) != entry.digest:
             yield Finding("changed", _name(entry), "its digest does not follow from the entry before it")
         if last and entry.id <= last.id:
             yield Finding("reordered", _name(entry), "it was written before the entry that it follows")
@@ -180,18 +180,6 @@ def _span(what: str, first: int, last: int) -> str:
 
 def _bytes(value: Any) -> bytes:
     return value if isinstance(value, bytes) else b""
-
-
-def _without_digest(anchor: Anchor) -> dict[str, Any]:
-    values = anchor._asdict()
-    del values["digest"]
-    return values
-
-
-def _without_id_and_digest(entry: Entry) -> dict[str, Any]:
-    values = entry._asdict()
-    del values["id"], values["digest"]
-    return values
 
 
 # Text, not tables: a column's type would refuse to read what somebody wrote there by hand.

@@ -6,6 +6,7 @@ from fastapi import Depends, Path, Request
 
 from app.access.callers import Caller
 from app.archive import Archive
+from app.routers.counted import CALLER
 from app.services.accounts import identify
 from app.services.root import Ask, Root
 from app.services.roots import archive_root, collection_root, enter, submission_root
@@ -20,7 +21,9 @@ async def get_archive(request: Request) -> Archive:
 
 async def get_caller(request: Request) -> Caller:
     """Who sent the request. Raises NotSignedIn."""
-    return await identify(_archive(request), request.headers.get("authorization"))
+    caller = await identify(_archive(request), request.headers.get("authorization"))
+    request.scope[CALLER] = caller
+    return caller
 
 
 async def get_viewer(request: Request) -> Viewer:

@@ -264,15 +264,13 @@ def _create_audit() -> None:
 
 #: Nobody changes or deletes what the audit holds. On SQLite an insert that replaces would delete unseen.
 _REFUSE = "SELECT RAISE(ABORT, 'The audit is append-only.')"
-_TAKEN = {
-    table: f"EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id OR (chain = NEW.chain AND number = NEW.number))"
-    for table in ("audit_entry", "audit_anchor")
-}
+_KEPT = ("audit_entry", "audit_anchor")
+_TAKEN = "id = NEW.id OR (chain = NEW.chain AND number = NEW.number)"
 _KEEPING = {
     "sqlite": [
-        f"CREATE TRIGGER {table}_{what}_refused BEFORE {what} ON {table} {when} BEGIN {_REFUSE}; END"
-        for table, taken in _TAKEN.items()
-        for what, when in (("UPDATE", ""), ("DELETE", ""), ("INSERT", f"WHEN {taken}"))
+        f"CREATE TRIGGER {table}_{what}_refused BEFORE {what} ON {table} BEGIN {_REFUSE}{where}; END"
+        for table in _KEPT
+        for what, where in (("UPDATE", ""), ("DELETE", ""), ("INSERT", f" FROM {table} WHERE {_TAKEN}"))
     ],
     "postgresql": [
         "CREATE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS "
@@ -280,7 +278,7 @@ _KEEPING = {
         *(
             f"CREATE TRIGGER {table}_refused BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
             "EXECUTE FUNCTION audit_refuse()"
-            for table in _TAKEN
+            for table in _KEPT
         ),
     ],
 }
