@@ -152,7 +152,7 @@ def audit_verify(data: Data = None, database: DatabaseUrl = None, anchors: Kept 
     from app.services import audit_check
 
     console = Console()
-    with _said_plainly(), Progress(console=console, transient=True) as bar:
+    with _said_plainly(), Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("Reading the audit", total=None)
         kept = audit_check.kept(anchors) if anchors else []
         found = _on_database(

@@ -135,28 +135,33 @@ async def test_what_is_entered_is_read_back(database, who: str, details: dict[st
     assert abs(datetime.now(UTC) - found.at) < timedelta(minutes=1)
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        *(f"UPDATE {table} SET number = number" for table in TABLES),
-        *(f"DELETE FROM {table}" for table in TABLES),
-        "UPDATE audit_entry SET who = 'nobody' WHERE number = 2",
-        "INSERT INTO audit_anchor SELECT * FROM audit_anchor WHERE true ON CONFLICT (id) DO UPDATE SET number = 9",
+EITHER = [
+    *(f"UPDATE {table} SET number = number" for table in TABLES),
+    *(f"DELETE FROM {table}" for table in TABLES),
+    "UPDATE audit_entry SET who = 'nobody' WHERE number = 2",
+    "INSERT INTO audit_anchor SELECT * FROM audit_anchor WHERE true "
+    "ON CONFLICT (id) DO UPDATE SET number = 9",
+]
+REFUSED = {
+    "sqlite": [
+        *EITHER,
         "INSERT OR REPLACE INTO audit_entry SELECT * FROM audit_entry",
-        "INSERT OR REPLACE INTO audit_anchor SELECT id + 1, chain, number, at, entry, digest FROM audit_anchor",
-        "TRUNCATE audit_entry",
-        "TRUNCATE audit_anchor",
+        "INSERT OR REPLACE INTO audit_anchor "
+        "SELECT id + 1, chain, number, at, entry, digest FROM audit_anchor",
     ],
-)
-async def test_the_database_refuses(database, statement: str) -> None:
+    "postgresql": [*EITHER, *(f"TRUNCATE {table}" for table in TABLES)],
+}
+
+
+async def test_the_database_refuses(database) -> None:
     await database.write(lambda c: audit.enter(c, "a", "b"))
     await database.write(audit.anchor)
     before = await read(database)
-    with pytest.raises(DBAPIError) as refused:
-        await database.write(lambda c: c.execute(text(statement)))
-    of_the_other = statement.startswith(("TRUNCATE", "INSERT OR"))
-    assert of_the_other or "append-only" in str(refused.value.orig)
+    for statement in REFUSED[await database.lookup(lambda c: c.dialect.name)]:
+        with pytest.raises(DBAPIError, match="append-only"):
+            await database.write(lambda c, refused=statement: c.execute(text(refused)))
     assert await read(database) == before
+    assert await check(database) == []
 
 
 async def test_anchors_of_very_many_chains_are_soon_found(database, monkeypatch) -> None:
