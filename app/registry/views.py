@@ -46,27 +46,30 @@ class Views:
     """What one process has answered since it was last written down. A request costs it one sum in a dict."""
 
     def __init__(self) -> None:
-        self._sums: dict[Key, Sum] = {}
+        self._sums: dict[tuple[str, str, str, str, Place], Sum] = {}
 
     def count(self, caller: Caller, act: str, status: str, place: Place, instances: int, size: int) -> None:
         """Count one request."""
-        self._sum(caller, Key(caller.name, caller.using, act, status, place)).add(1, instances, size)
+        found = self._sum(caller, (caller.name, caller.using, act, status, place))
+        found.requests += 1
+        found.instances += instances
+        found.bytes += size
 
     def take(self) -> dict[Key, Sum]:
         """All that was counted; from here on the count begins anew."""
         taken, self._sums = self._sums, {}
-        return taken
+        return {Key(*key): each for key, each in taken.items()}
 
     def give_back(self, taken: Mapping[Key, Sum]) -> None:
         """Count again what could not be written down."""
         for key, each in taken.items():
             self._sum(each.caller, key).add(each.requests, each.instances, each.bytes)
 
-    def _sum(self, caller: Caller, key: Key) -> Sum:
+    def _sum(self, caller: Caller, key: tuple[str, str, str, str, Place]) -> Sum:
         found = self._sums.get(key)
         if found is None:
             if len(self._sums) >= MOST:
-                key = key._replace(place=None)
+                key = *key[:-1], None
             found = self._sums.setdefault(key, Sum(caller))
         return found
 

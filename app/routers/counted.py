@@ -1,14 +1,16 @@
 """What the audit counts of a request once it is over: who, what kind, where, and how much."""
 
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Mapping, MutableMapping
+from functools import cache, lru_cache
 from typing import Any
 
 from app.access.callers import STRANGER, Caller
-from app.registry.views import DOWNLOAD, VIEW, Place
+from app.archive import Archive
+from app.registry.views import DOWNLOAD, VIEW, Place, Views
 
-#: Who asked, once that is known; how many instances an answer gives, or a body brought, and to where.
-CALLER, INSTANCES, PLACE = "readingroom.caller", "readingroom.instances", "readingroom.place"
+#: How many instances an answer gives, or a body brought, and the collection that it brought them to.
+INSTANCES, PLACE = "readingroom.instances", "readingroom.place"
+_CALLER = "readingroom.caller"
 REFUSED = (401, 403)
 #: Answers that gave or took every instance they speak of.
 WHOLE = (200, 202)
@@ -33,26 +35,34 @@ _ACTS = {
 }
 
 
+def note(scope: MutableMapping[str, Any], archive: Archive, caller: Caller) -> None:
+    """Say who asks, once that is known."""
+    scope[_CALLER] = archive.views, caller
+
+
 def count(
     scope: Mapping[str, Any], template: str, status: int, received: int, sent: int, *, whole: bool
 ) -> None:
     """Count a request that has ended; `whole` unless its answer was broken off."""
-    caller: Caller | None = scope.get(CALLER)
-    if caller is None and status not in REFUSED:
+    noted = scope.get(_CALLER) or (_stranger(scope) if status in REFUSED else None)
+    if noted is None:
         return
-    archive = getattr(getattr(scope.get("app"), "state", None), "archive", None)
-    if archive is None:
-        return
+    views, caller = noted
     act = _act(template, scope["method"])
     if act == VIEW and template.endswith("/wado") and b"application" in scope["query_string"]:
         act = DOWNLOAD
     instances = scope.get(INSTANCES, 0) if status in WHOLE and act in (DOWNLOAD, _STORE) else 0
     size = received if act == _STORE else sent
-    archive.views.count(
-        caller or STRANGER, act, _status(status, whole), _place(scope, status), instances, size
-    )
+    views.count(caller, act, _status(status, whole), _place(scope, status), instances, size)
 
 
+def _stranger(scope: Mapping[str, Any]) -> tuple[Views, Caller] | None:
+    """Whoever was turned away before it was known who they are."""
+    archive: Archive | None = getattr(getattr(scope.get("app"), "state", None), "archive", None)
+    return (archive.views, STRANGER) if archive else None
+
+
+@cache
 def _status(status: int, whole: bool) -> str:
     if not whole:
         return "left"

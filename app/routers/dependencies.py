@@ -6,7 +6,7 @@ from fastapi import Depends, Path, Request
 
 from app.access.callers import Caller
 from app.archive import Archive
-from app.routers.counted import CALLER
+from app.routers.counted import note
 from app.services.accounts import identify
 from app.services.root import Ask, Root
 from app.services.roots import archive_root, collection_root, enter, submission_root
@@ -21,8 +21,9 @@ async def get_archive(request: Request) -> Archive:
 
 async def get_caller(request: Request) -> Caller:
     """Who sent the request. Raises NotSignedIn."""
-    caller = await identify(_archive(request), request.headers.get("authorization"))
-    request.scope[CALLER] = caller
+    archive = _archive(request)
+    caller = await identify(archive, request.headers.get("authorization"))
+    note(request.scope, archive, caller)
     return caller
 
 

@@ -1,5 +1,6 @@
 """What was done is entered, counted and shown to whom it concerns."""
 
+import asyncio
 import csv
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from app.access.callers import OWNER, STRANGER, Caller
 from app.access.roles import ROLES
@@ -19,7 +20,7 @@ from app.main import create_app
 from app.registry import audit
 from app.registry.audit_log import Wanted
 from app.registry.rights import changed
-from app.registry.tables import AUDIT_ENTRY, COLLECTION, GRANT, PERSON, UNIT
+from app.registry.tables import AUDIT_ANCHOR, AUDIT_ENTRY, COLLECTION, GRANT, PERSON, UNIT
 from app.services import audit as reading
 from app.services import views
 from app.settings import Settings
@@ -147,6 +148,19 @@ async def test_at_the_end_all_is_written_and_anchored(settings: Settings) -> Non
         assert [each["what"] for each in found] == [audit.ENDED, "views", audit.BEGUN]
         anchored = await house[0].state.archive.database.write(audit.anchor)
         assert anchored == 0
+
+
+async def test_every_minute_and_every_hour(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "SECONDS", 0.05)
+    monkeypatch.setattr(views, "MINUTES_TO_ANCHOR", 2)
+    async with opened(settings) as (app, client):
+        database = app.state.archive.database
+        await client.get(STUDIES)
+        for table in (AUDIT_ENTRY, AUDIT_ANCHOR):
+            rows = select(func.max(table.c.number))
+            async with asyncio.timeout(20):
+                while await database.lookup(lambda c, rows=rows: c.execute(rows).scalar()) != 2:
+                    await asyncio.sleep(0.02)
 
 
 async def test_refusals_are_counted(settings: Settings) -> None:
