@@ -158,9 +158,12 @@ async def test_every_minute_and_every_hour(settings: Settings, monkeypatch: pyte
         await client.get(STUDIES)
         for table in (AUDIT_ENTRY, AUDIT_ANCHOR):
             rows = select(func.max(table.c.number))
-            async with asyncio.timeout(20):
-                while await database.lookup(lambda c, rows=rows: c.execute(rows).scalar()) != 2:
-                    await asyncio.sleep(0.02)
+            for _ in range(1000):
+                found = await database.lookup(lambda c, rows=rows: c.execute(rows).scalar())
+                if found == 2:
+                    break
+                await asyncio.sleep(0.02)
+            assert found == 2
 
 
 async def test_refusals_are_counted(settings: Settings) -> None:
