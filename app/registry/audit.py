@@ -120,14 +120,14 @@ def _values(number: int, act: Act) -> dict[str, Any]:
         "chain": CHAIN,
         "number": number,
         "at": now(),
-        "who": _plain(act.who),
-        "what": _plain(act.what),
+        "who": plain(act.who),
+        "what": plain(act.what),
         "collection_id": act.collection,
         "details": _encoded(details),
     }
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """What both databases keep as it is: PostgreSQL has no NUL in a text, and UTF-8 no lone surrogate."""
     return _encoded(text).decode().replace("\0", "?")
 

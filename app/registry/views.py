@@ -35,6 +35,11 @@ class Sum:
     instances: int = 0
     bytes: int = 0
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """The three, by their names."""
+        return {"requests": self.requests, "instances": self.instances, "bytes": self.bytes}
+
     def add(self, requests: int, instances: int, size: int) -> None:
         """Count more."""
         self.requests += requests

@@ -96,8 +96,10 @@ async def list_entries(
         Literal["json", "csv"], Query(description="As CSV it is all of them: no limit, no next")
     ] = "json",
 ) -> Response:
-    """List who did what, the newest first: all for auditors and administrators, for owners what is about
-    their collections, for everyone what they did themselves.
+    """List who did what, the newest first.
+
+    Auditors and administrators see everything, owners what is about their collections, everyone what they
+    did themselves.
     """
     before = _cursor(after) if after else None
     one_more = 0 if format == "csv" else limit + 1
@@ -107,7 +109,7 @@ async def list_entries(
         head = {**CACHING, "Content-Disposition": 'attachment; filename="audit.csv"'}
         return StreamingResponse(rows, headers=head, media_type=CSV)
     last = found[limit - 1] if len(found) > limit else None
-    shown = Page(
+    shown = Page[Told](
         items=[_told(each, names.get(each.collection_id or 0)) for each in found[:limit]],
         next=f"{_text(last.at)}~{last.id}" if last else None,
     )

@@ -1,6 +1,7 @@
 """The audit of one process while it runs: its chain begun, views written every minute, anchors every hour."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
@@ -25,6 +26,8 @@ log = structlog.get_logger("readingroom")
 
 SECONDS = 60
 MINUTES_TO_ANCHOR = 60
+#: What was refused has not been looked at: it may name anything.
+_UID = re.compile(r"[0-9.]{1,64}")
 #: Requests that read something of a collection, of which its owner is told by the month.
 READING = (views.VIEW, views.DOWNLOAD)
 #: Who asked and where: in what lies elsewhere, or is hidden from them, the same study is another.
@@ -109,13 +112,7 @@ def _acts(sums: list[tuple[int | None, Key, Sum]]) -> Iterator[Act]:
         own.setdefault((key.act, key.status), Sum(each.caller)).add(each.requests, each.instances, each.bytes)
     for (who, using, collection), own in together.items():
         counts = [
-            {
-                "act": act,
-                "status": status,
-                "requests": each.requests,
-                "instances": each.instances,
-                "bytes": each.bytes,
-            }
+            {"act": act, "status": status, **each.counts}
             for (act, status), each in sorted(own.items(), key=lambda pair: pair[0])
         ]
         details = {"using": using, "counts": counts} if using else {"counts": counts}
@@ -126,15 +123,8 @@ def _usage(sums: list[tuple[int | None, Key, Sum]], moment: datetime) -> Iterato
     month = f"{moment:%Y-%m}"
     for collection, key, each in sums:
         if collection is not None and key.act in READING and key.status in ("2xx", "left"):
-            yield {
-                "collection_id": collection,
-                "month": month,
-                "who": key.who,
-                "act": key.act,
-                "requests": each.requests,
-                "instances": each.instances,
-                "bytes": each.bytes,
-            }
+            who = audit.plain(key.who)
+            yield {"collection_id": collection, "month": month, "who": who, "act": key.act, **each.counts}
 
 
 def _asked(key: Key) -> Asked:
@@ -167,7 +157,7 @@ def _collection(
         case "submission", key:
             submission = submissions.find(connection, key)
             return submission.collection_id if submission else None
-        case "study", uid if viewer:
+        case "study", uid if viewer and _UID.fullmatch(uid):
             unit = register.units.get(locate.access_unit(connection, ARCHIVE, viewer, Resource(uid)) or 0)
             return unit.collection if unit else None
     return None

@@ -173,10 +173,16 @@ async def test_refusals_are_counted(settings: Settings) -> None:
     async with opened(guarded) as (app, client):
         for sent in ({}, {"authorization": "Bearer wrong"}):
             assert (await client.get(STUDIES, headers=sent)).status_code == 401
+        # What is refused may be named anything.
+        for path in ("%00", "%ff", "1.2.3", "x" * 200):
+            for root in ("/dicom-web/studies/", "/collections/", "/submissions/"):
+                below = "" if root.startswith("/dicom") else "/dicom-web/studies"
+                assert (await client.get(root + path + below)).status_code == 401
         await views.write_down(app.state.archive)
         answer = await client.get(AUDIT, params={"who": "stranger"}, headers=given)
         (entry,) = answer.json()["items"]
-        assert counts(entry)[("search", "401")][0] == 2
+        assert counts(entry)[("search", "401")][0] == 2 + 2 * 4
+        assert counts(entry)[("download", "401")][0] == 4
         assert (await client.get(AUDIT)).status_code == 401
 
 
@@ -289,7 +295,10 @@ async def test_who_may_read_what(house: Opened) -> None:
     her = Caller("ann", person=ann, signed_in=True)
     him = Caller("bob", person=bob, signed_in=True)
     assert await read(house, OWNER) == everything
-    assert await read(house, Caller("eve", person=bob, signed_in=True, audits=True)) == everything
+    assert await read(house, Caller("eve", signed_in=True, audits=True)) == everything
+    auditor = Caller("eve", person=bob, signed_in=True, audits=True)
+    assert await read(house, auditor, "own") == {("bob", "in.own")}
+    assert await reading.usage(house[0].state.archive, auditor, "own", "", 12) == ([], [])
     assert await read(house, her) == {("bob", "in.own"), ("ann", "elsewhere")}
     assert await read(house, her, "own") == {("bob", "in.own")}
     assert await read(house, him) == mine
