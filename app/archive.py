@@ -7,6 +7,7 @@ from typing import Self
 from app.codecs import Codecs
 from app.database import Database
 from app.registry.rights import Rights
+from app.registry.views import Views
 from app.settings import Settings
 from app.storage.cache import Cache
 from app.storage.object_store import ObjectStore
@@ -28,7 +29,8 @@ class Archive:
     """Settings, database, rights, object store, arriving instances, codecs and cache of one running process.
 
     `examining` are the turns in which arriving instances are taken apart, `planning` those in which answers
-    of many instances are planned, a slice in each; `recent` holds answers that were made lately.
+    of many instances are planned, a slice in each; `recent` holds answers that were made lately, `views` who
+    asked for what.
     """
 
     settings: Settings
@@ -41,6 +43,7 @@ class Archive:
     cache: Cache
     planning: Turns
     recent: Recent[Coded]
+    views: Views
 
     @classmethod
     async def open(cls, settings: Settings) -> Self:
@@ -56,8 +59,19 @@ class Archive:
         codecs = Codecs(settings.codec_processes, settings.codec_seconds, settings.codec_memory)
         cache = Cache(settings.data / "cache", settings.cache_bytes, settings.spare_bytes)
         examining, planning = asyncio.Semaphore(EXAMINED_AT_ONCE), Turns()
-        rights, recent = Rights(database), Recent[Coded](RECENT)
-        return cls(settings, database, rights, store, spools, codecs, examining, cache, planning, recent)
+        return cls(
+            settings,
+            database,
+            Rights(database),
+            store,
+            spools,
+            codecs,
+            examining,
+            cache,
+            planning,
+            Recent(RECENT),
+            Views(),
+        )
 
     async def close(self) -> None:
         """Give back connections and files, and end codec processes."""

@@ -13,6 +13,7 @@ from app.archive import Archive
 from app.database import check_revision
 from app.routers import (
     attributes,
+    audit,
     capabilities,
     health,
     problems,
@@ -28,6 +29,7 @@ from app.routers.below_root import put_below
 from app.routers.dependencies import named_collection, named_submission
 from app.routers.heads import heads
 from app.routers.middleware import middleware
+from app.services.views import audited
 from app.settings import Settings
 
 DESCRIPTION = """
@@ -54,7 +56,13 @@ ALLOCATIONS = 20_000
 #: What is read below each root, the busiest first.
 READING = (wado.router, qido.router, rendered.router, wado_uri.router, capabilities.router)
 #: What stands beside the roots.
-BESIDE = (wado_uri.router, attributes.router, submissions.router, health.router)
+BESIDE = (
+    wado_uri.router,
+    attributes.router,
+    submissions.router,
+    audit.router,
+    health.router,
+)
 
 
 def served_app() -> FastAPI:
@@ -82,7 +90,8 @@ def create_app(settings: Settings | None = None, *, warm: bool = False) -> FastA
         app.state.archive = archive
         warming = asyncio.create_task(archive.codecs.warm()) if warm else None
         try:
-            yield
+            async with audited(archive):
+                yield
         finally:
             if warming:
                 warming.cancel()

@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
-from app.routers import attributes, health, qido, rendered, stow, submissions, wado, wado_uri
+from app.routers import (
+    attributes,
+    audit,
+    health,
+    qido,
+    rendered,
+    stow,
+    submissions,
+    wado,
+    wado_uri,
+)
 
 #: The transactions of a DICOMweb root, each in the order in which they are tried.
 DICOMWEB: tuple[tuple[str, APIRouter], ...] = (
@@ -21,6 +31,7 @@ ROUTERS = (
     *DICOMWEB,
     ("What could be searched for", attributes.router),
     ("What was sent and is not published yet", submissions.router),
+    ("Who did what", audit.router),
     ("About the archive itself", health.router),
 )
 
