@@ -166,7 +166,7 @@ async def _finds(archive: Filled, caller: Caller, world: World) -> None:
             assert answer.status_code == 401, caller
             continue
         seen = {_uids(each)[:depth] for each in (answer.json() if answer.content else ())}
-        assert seen == {address[:depth] for address in found}, (caller, path)
+        assert seen == {address[:depth] for address in found}, (caller, path, world)
 
 
 def _uids(result: dict[str, Any]) -> tuple[str, ...]:
