@@ -71,9 +71,9 @@ def check(questions: Sequence[Question], answers: Mapping[str, str], *, complete
 def _fits(question: Question, answer: str) -> bool:
     if len(answer) > LONGEST.get(question.kind, 500):
         return False
-    if question.kind == "choice":
-        return answer in question.choices
-    return not answer or _KINDS[question.kind](answer)
+    if not answer or question.kind == "choice":
+        return not answer or answer in question.choices
+    return _KINDS[question.kind](answer)
 
 
 def _is_date(text: str) -> bool:

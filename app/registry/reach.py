@@ -1,0 +1,64 @@
+"""Which grants, groups and requests somebody sees: those of what they own, and their own."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, and_, false, or_, true
+
+from app.access.callers import Caller
+from app.registry.rights import Known, Register
+from app.registry.tables import GRANT, MEMBER, REQUEST
+from app.viewer import Capability, Viewer
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Collections (rows) that somebody knows, those they own, and the sites that they own alone."""
+
+    everything: bool
+    person: int | None
+    known: frozenset[int]
+    owned: frozenset[int]
+    sites: frozenset[int]
+
+    @property
+    def owns(self) -> bool:
+        """Whether they own anything."""
+        return self.everything or bool(self.owned or self.sites)
+
+    def grants(self) -> ColumnElement[bool]:
+        """Grants where they own, and their own as far as they know where."""
+        if self.everything:
+            return true()
+        own = and_(GRANT.c.collection_id.in_(self.known), _granted_to(self.person))
+        return or_(GRANT.c.collection_id.in_(self.owned), GRANT.c.site_id.in_(self.sites), own)
+
+    def requests(self) -> ColumnElement[bool]:
+        """Requests that were submitted to what they own, and their own as far as they know where."""
+        own = and_(REQUEST.c.person_id == self.person, REQUEST.c.collection_id.in_(self.known))
+        mine = own if self.person is not None else false()
+        asked = true() if self.everything else REQUEST.c.collection_id.in_(self.owned)
+        return or_(mine, and_(asked, REQUEST.c.submitted_at.is_not(None)))
+
+
+def reach(register: Register, caller: Caller, viewer: Viewer) -> Reach:
+    """What the caller reaches of all there is. A token or link for less than its person reaches nothing of
+    what is theirs alone.
+    """
+    known = [each for each in register.collections.values() if each.is_known_to(viewer)]
+    owned = frozenset(each.id for each in known if owns(viewer, each))
+    units = (register.units[unit] for unit in viewer.where(Capability.OWN))
+    sites = frozenset(unit.site for unit in units if unit.site is not None)
+    person = caller.person if caller.signed_in and not caller.narrowed else None
+    return Reach(viewer.sees_all, person, frozenset(each.id for each in known), owned, sites)
+
+
+def owns(viewer: Viewer, collection: Known) -> bool:
+    """Whether the viewer owns the collection, not just one of its sites."""
+    return any(unit.site is None and viewer.holds(Capability.OWN, unit.id) for unit in collection.units)
+
+
+def _granted_to(person: int | None) -> ColumnElement[bool]:
+    if person is None:
+        return false()
+    member = (MEMBER.c.group_id == GRANT.c.group_id) & (MEMBER.c.person_id == person)
+    return or_(GRANT.c.person_id == person, MEMBER.select().where(member).correlate(GRANT).exists())
