@@ -98,6 +98,8 @@ def how_to_get_in(unit: Unit, moment: datetime, *, finds_only: bool) -> str:
     ends = embargo_ends(unit)
     if not finds_only:
         return "You may look at this, but not take it whole: ask the collection's owner for the role reader."
+    if unit.hidden:
+        return "This is for members: ask the collection's owner for a role, or use a token that includes it."
     if ends and moment < ends:
         return f"There is an embargo until {unit.embargo_until}: until then only the metadata are public."
     return _WAYS_IN[unit.tier]

@@ -41,6 +41,8 @@ TRANSITIONS: dict[str, dict[str, tuple[tuple[Who, ...], str]]] = {
 STATES = tuple(TRANSITIONS)
 #: The states in which something is still to be done before it is decided.
 OPEN = ("draft", "submitted", "info_needed")
+#: What is done only with words.
+NEED_WORDS = ("ask", "decline", "revoke")
 #: How long somebody has access whose request does not say, and when they are told that it ends.
 GRANTED_FOR = timedelta(days=365)
 EXPIRING = timedelta(days=30)

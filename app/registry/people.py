@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, select
@@ -11,34 +12,32 @@ from app.registry.tables import PERSON
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody as their row has them, without what is theirs alone; of an account here `issuer` is empty."""
+    """Somebody as their row has them, without their password; of an account here `issuer` is empty."""
 
     id: int
     issuer: str
     subject: str
     name: str
+    email: str
     admin: bool
+    auditor: bool
     disabled: bool
-
-    @property
-    def known_as(self) -> str:
-        """What others read of them."""
-        return self.name or self.subject
+    created_at: datetime
 
 
-def find(connection: Connection, person: int) -> Person | None:
+def get(connection: Connection, person: int) -> Person | None:
     """The person of this row, or None."""
     return next(iter(_read(connection, PERSON.c.id == person)), None)
 
 
-def named(connection: Connection, issuer: str, subject: str) -> Person | None:
-    """The person whom the issuer, or this archive where that is empty, calls so, or None."""
+def find(connection: Connection, issuer: str, subject: str) -> Person | None:
+    """The person of this name here, or at this issuer, or None."""
     found = _read(connection, (PERSON.c.issuer == issuer) & (PERSON.c.subject == subject))
     return next(iter(found), None)
 
 
 def page(connection: Connection, after: int, limit: int) -> list[Person]:
-    """People in the order of their rows."""
+    """People in the order in which they came."""
     return _read(connection, PERSON.c.id > after, limit)
 
 

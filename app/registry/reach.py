@@ -12,25 +12,66 @@ from app.viewer import Capability, Viewer
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Collections (rows) that somebody knows, those they own, and the sites that they own alone."""
+    """Collections and sites (rows) that somebody knows, and those that they own."""
 
     everything: bool
     person: int | None
     known: frozenset[int]
+    known_sites: frozenset[int]
     owned: frozenset[int]
-    sites: frozenset[int]
+    owned_sites: frozenset[int]
 
     @property
     def owns(self) -> bool:
         """Whether they own anything."""
-        return self.everything or bool(self.owned or self.sites)
+        return self.everything or bool(self.owned or self.owned_sites)
 
     def grants(self) -> ColumnElement[bool]:
         """Grants where they own, and their own as far as they know where."""
         if self.everything:
             return true()
-        own = and_(GRANT.c.collection_id.in_(self.known), _granted_to(self.person))
-        return or_(GRANT.c.collection_id.in_(self.owned), GRANT.c.site_id.in_(self.sites), own)
+        where = GRANT.c.site_id.is_(None) | GRANT.c.site_id.in_(self.known_sites)
+        own = and_(GRANT.c.collection_id.in_(self.known), where, _granted_to(self.person))
+        return or_(GRANT.c.collection_id.in_(self.owned), GRANT.c.site_id.in_(self.owned_sites), own)
+
+    def requests(self) -> ColumnElement[bool]:
+        """Requests that were submitted to what they own, and their own as far as they know where."""
+        own = and_(REQUEST.c.person_id == self.person, REQUEST.c.collection_id.in_(self.known))
+        mine = own if self.person is not None else false()
+        asked = true() if self.everything else REQUEST.c.collection_id.in_(self.owned)
+        return or_(mine, and_(asked, REQUEST.c.submitted_at.is_not(None)))
+
+
+def reach(register: Register, caller: Caller, viewer: Viewer) -> Reach:
+    """What the caller reaches of all there is. A token or link for less than its person reaches nothing of
+    what is theirs alone.
+    """
+    known = [each for each in register.collections.values() if each.is_known_to(viewer)]
+    owned = (each.id for each in known if owns(viewer, each))
+    units = [unit for each in known for unit in each.units if unit.site is not None]
+    sites = (unit.site for unit in units if viewer.knows(unit.id))
+    owned_sites = (unit.site for unit in units if viewer.holds(Capability.OWN, unit.id))
+    return Reach(
+        viewer.sees_all,
+        caller.person if caller.signed_in and not caller.narrowed else None,
+        frozenset(each.id for each in known),
+        frozenset(filter(None, sites)),
+        frozenset(owned),
+        frozenset(filter(None, owned_sites)),
+    )
+
+
+def owns(self) -> bool:
+        """Whether they own anything."""
+        return self.everything or bool(self.owned or self.owned_sites)
+
+    def grants(self) -> ColumnElement[bool]:
+        """Grants where they own, and their own as far as they know where."""
+        if self.everything:
+            return true()
+        where = GRANT.c.site_id.is_(None) | GRANT.c.site_id.in_(self.known_sites)
+        own = and_(GRANT.c.collection_id.in_(self.known), where, _granted_to(self.person))
+        return or_(GRANT.c.collection_id.in_(self.owned), GRANT.c.site_id.in_(self.owned_sites), own)
 
     def requests(self) -> ColumnElement[bool]:
         """Requests that were submitted to what they own, and their own as far as they know where."""

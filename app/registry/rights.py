@@ -33,7 +33,7 @@ class Known:
 
     def is_known_to(self, viewer: Viewer) -> bool:
         """Whether the viewer may know that there is such a collection: they may do something in it."""
-        return viewer.sees_all or any(unit.id in held for unit in self.units for held in viewer.may.values())
+        return viewer.sees_all or any(viewer.knows(unit.id) for unit in self.units)
 
 
 @dataclass(frozen=True, slots=True)

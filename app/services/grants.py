@@ -23,7 +23,7 @@ from app.viewer import Capability
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A grant as its owner wants it. A person is named by row or by issuer and subject, a group by its name."""
+    """A grant as its owner wants it: a person by row, or by issuer and subject; a group by its name."""
 
     to: str
     role: str
@@ -136,7 +136,7 @@ async def _write(
 
 
 def _require_owner(seen: Reach, found: Grant) -> None:
-    if not (seen.everything or found.collection_id in seen.owned or found.site_id in seen.sites):
+    if not (seen.everything or found.collection_id in seen.owned or found.site_id in seen.owned_sites):
         raise Forbidden("This is for those who own what was granted.")
 
 
@@ -163,10 +163,7 @@ def _principal(connection: Connection, wanted: Wanted) -> dict[str, int]:
             raise InvalidRequest("There is no such group.")
         return {"group_id": group.id}
     if wanted.to == "person" and wanted.person is not None:
-        by_row = isinstance(wanted.person, int)
-        person = (
-            people.find(connection, wanted.person) if by_row else people.named(connection, *wanted.person)
-        )
+        person = _person(connection, wanted.person)
         if person is None:
             raise InvalidRequest("There is no such person.")
         return {"person_id": person.id}
@@ -174,7 +171,7 @@ def _principal(connection: Connection, wanted: Wanted) -> dict[str, int]:
 
 
 def _person(connection: Connection, name: int | tuple[str, str]) -> people.Person | None:
-    return people.find(connection, name) if isinstance(name, int) else people.named(connection, *name)
+    return people.get(connection, name) if isinstance(name, int) else people.find(connection, *name)
 
 
 def _noted(connection: Connection, caller: Caller, what: str, grant: int) -> Grant:

@@ -88,13 +88,13 @@ async def put_in(
         raise InvalidRequest("A membership ends after this moment: to end it now, take the person out.")
 
     def work(connection: Connection) -> tuple[Member, bool]:
-        group, found = _found(connection, slug), people.find(connection, person)
+        group, found = _found(connection, slug), people.get(connection, person)
         if found is None:
             raise InvalidRequest("There is no such person.")
         new = groups.put_in(connection, group.id, person, ends_at)
         rights.changed(connection)
         audit.enter(connection, caller.name, "group.put_in", group=slug, person=person)
-        return Member(person, found.known_as, ends_at), new
+        return Member(person, found.name or found.subject, ends_at), new
 
     return await archive.database.write(work)
 
