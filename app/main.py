@@ -12,12 +12,17 @@ from fastapi_swagger import patch_fastapi
 from app.archive import Archive
 from app.database import check_revision
 from app.routers import (
+    agreements,
     attributes,
     capabilities,
+    explain,
+    grants,
+    groups,
     health,
     problems,
     qido,
     rendered,
+    requests,
     stow,
     viewer,
     wado,
@@ -49,7 +54,16 @@ ALLOCATIONS = 20_000
 #: What is read below each root, the busiest first.
 READING = (wado.router, qido.router, rendered.router, wado_uri.router, capabilities.router)
 #: What stands beside the roots.
-BESIDE = (wado_uri.router, attributes.router, health.router)
+BESIDE = (
+    wado_uri.router,
+    attributes.router,
+    explain.router,
+    requests.router,
+    agreements.router,
+    grants.router,
+    groups.router,
+    health.router,
+)
 
 
 def served_app() -> FastAPI:

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from enum import Enum
+from typing import Literal
 
 from app.errors import Conflict, Forbidden
 
@@ -43,6 +44,7 @@ STATES = tuple(TRANSITIONS)
 OPEN = ("draft", "submitted", "info_needed")
 #: What is done only with words.
 NEED_WORDS = ("ask", "decline", "revoke")
+Status = Literal["future", "active", "expiring", "expired", "revoked"]
 #: How long somebody has access whose request does not say, and when they are told that it ends.
 GRANTED_FOR = timedelta(days=365)
 EXPIRING = timedelta(days=30)
@@ -65,7 +67,9 @@ def after(state: str, act: str, who: Who) -> str:
     return then
 
 
-def access(starts_at: datetime, ends_at: datetime | None, revoked_at: datetime | None, now: datetime) -> str:
+def access(
+    starts_at: datetime, ends_at: datetime | None, revoked_at: datetime | None, now: datetime
+) -> Status:
     """What has become of a grant by this moment."""
     if revoked_at:
         return "revoked"

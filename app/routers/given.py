@@ -11,7 +11,7 @@ from app.errors import InvalidRequest
 
 def _kept(text: str) -> str:
     """Raises ValueError for what no database keeps as text: NUL, and halves of characters."""
-    if "\0" in text or not text.isprintable() and any("\ud800" <= each <= "\udfff" for each in text):
+    if "\0" in text or any("\ud800" <= each <= "\udfff" for each in text):
         raise ValueError("text has no NUL and no surrogates")
     return text
 
@@ -34,11 +34,16 @@ Text = Annotated[str, _Trimmed, Field(max_length=10_000), AfterValidator(_kept)]
 Document = Annotated[str, _Trimmed, Field(min_length=1, max_length=200_000), AfterValidator(_kept)]
 #: RFC 3339, with its offset from UTC.
 Moment = Annotated[AwareDatetime, AfterValidator(_bounded)]
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
+SLUG = r"^[a-z0-9][a-z0-9._-]{0,99}$"
+Slug = Annotated[str, StringConstraints(pattern=SLUG)]
 
 MOST = 2**53
 Row = Annotated[int, Field(ge=1, le=MOST, strict=True)]
 RowPath = Annotated[int, Path(ge=1, le=MOST)]
+#: Versions are counted in 32 bits.
+MOST_VERSIONS = 2**31 - 1
+Version = Annotated[int, Field(ge=1, le=MOST_VERSIONS, strict=True)]
+VersionPath = Annotated[int, Path(ge=1, le=MOST_VERSIONS)]
 CollectionPath = Annotated[str, Path(description="The collection's short name", examples=["inbox"])]
 
 

@@ -6,7 +6,20 @@ from dataclasses import dataclass
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
-from app.routers import attributes, health, qido, rendered, stow, wado, wado_uri
+from app.routers import (
+    agreements,
+    attributes,
+    explain,
+    grants,
+    groups,
+    health,
+    qido,
+    rendered,
+    requests,
+    stow,
+    wado,
+    wado_uri,
+)
 
 #: The transactions of a DICOMweb root, each in the order in which they are tried.
 DICOMWEB: tuple[tuple[str, APIRouter], ...] = (
@@ -20,6 +33,11 @@ DICOMWEB: tuple[tuple[str, APIRouter], ...] = (
 ROUTERS = (
     *DICOMWEB,
     ("What could be searched for", attributes.router),
+    ("Who may do what, and why", explain.router),
+    ("Requests for access", requests.router),
+    ("What those who ask agree to and are asked", agreements.router),
+    ("Grants", grants.router),
+    ("Groups", groups.router),
     ("About the archive itself", health.router),
 )
 

@@ -33,7 +33,7 @@ async def members(archive: Archive, caller: Caller, slug: str, after: int, limit
 
     def work(connection: Connection) -> list[Member]:
         group = _found(connection, slug, _seen(seen))
-        if not seen.owns:
+        if not seen.owns_any:
             raise Forbidden("Who is in a group is for administrators, and for those who own a collection.")
         return groups.members(connection, group.id, after, limit)
 
@@ -132,7 +132,7 @@ async def _require_administrator(archive: Archive, caller: Caller) -> None:
 
 
 def _seen(seen: Reach) -> ColumnElement[bool]:
-    return true() if seen.owns else groups.with_member(seen.person, now())
+    return true() if seen.owns_any else groups.with_member(seen.person, now())
 
 
 def _found(connection: Connection, slug: str, seen: ColumnElement[bool] | None = None) -> Group:

@@ -48,6 +48,14 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """A request, and what the caller can do with it."""
+
+    request: Request
+    possible: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class _Step:
     """An act that is allowed, on a request as it is."""
 
@@ -64,12 +72,13 @@ class _Step:
         return [*found.history, done]
 
 
-async def create(archive: Archive, caller: Caller, slug: str, asked: Asked) -> Request:
+async def create(archive: Archive, caller: Caller, slug: str, asked: Asked) -> Shown:
     """A draft of a request. Raises NotSignedIn, NotFound, Forbidden, InvalidRequest, Conflict."""
     register, viewer = await enter(archive, caller)
     collection = known(register, viewer, slug)
     require_sign_in(caller)
-    person = require_person(reach(register, caller, viewer).person)
+    seen = reach(register, caller, viewer)
+    person = require_person(seen.person)
 
     def work(connection: Connection) -> Request:
         if not takes(connection, collection, viewer):
@@ -79,7 +88,7 @@ async def create(archive: Archive, caller: Caller, slug: str, asked: Asked) -> R
         values = _asked(connection, collection.id, replace(asked, answers=asked.answers or {}))
         return _draft(connection, caller, collection.id, person, values)
 
-    return await archive.database.write(work)
+    return _shown(seen, await archive.database.write(work))
 
 
 def takes(connection: Connection, collection: Known, viewer: Viewer) -> bool:
@@ -93,7 +102,7 @@ def takes(connection: Connection, collection: Known, viewer: Viewer) -> bool:
 
 async def page(
     archive: Archive, caller: Caller, collection: str | None, state: str | None, after: int, limit: int
-) -> list[tuple[Request, list[str]]]:
+) -> list[Shown]:
     """Requests that the caller sees, and what they can do with each. Raises NotSignedIn."""
     seen = await reached(archive, caller)
     wanted = [seen.requests()]
@@ -105,19 +114,18 @@ async def page(
     read = await archive.database.lookup(
         lambda connection: requests.page(connection, and_(*wanted), after, limit)
     )
-    return [(each, possible(each.state, _side(seen, each))) for each in read]
+    return [_shown(seen, each) for each in read]
 
 
-async def get(archive: Archive, caller: Caller, request: int) -> tuple[Request, list[str]]:
+async def get(archive: Archive, caller: Caller, request: int) -> Shown:
     """One request, and what the caller can do with it. Raises NotSignedIn, NotFound."""
     seen = await reached(archive, caller)
-    found = await archive.database.lookup(lambda connection: _find(connection, seen, request))
-    return found, possible(found.state, _side(seen, found))
+    return _shown(seen, await archive.database.lookup(lambda connection: _find(connection, seen, request)))
 
 
 async def change(
-    archive: Archive, caller: Caller, request: int, asked: Asked, match: Callable[[Request], object]
-) -> tuple[Request, list[str]]:
+    archive: Archive, caller: Caller, request: int, asked: Asked, match: Callable[[Shown], object]
+) -> Shown:
     """Answer otherwise, or accept an agreement. Raises NotFound, Forbidden, InvalidRequest, Conflict."""
     return await _write(archive, caller, request, "change", Words(), match, asked)
 
@@ -128,8 +136,8 @@ async def act(
     request: int,
     what: str,
     words: Words,
-    match: Callable[[Request], object],
-) -> tuple[Request, list[str]]:
+    match: Callable[[Shown], object],
+) -> Shown:
     """Do something with a request that is possible in its state. To renew gives the new one.
 
     Raises NotSignedIn, NotFound, Forbidden, InvalidRequest, Conflict.
@@ -145,14 +153,14 @@ async def _write(
     request: int,
     what: str,
     words: Words,
-    match: Callable[[Request], object],
+    match: Callable[[Shown], object],
     asked: Asked | None = None,
-) -> tuple[Request, list[str]]:
+) -> Shown:
     seen = await reached(archive, caller)
 
     def work(connection: Connection) -> Request:
         found = _find(connection, seen, request)
-        match(found)
+        match(_shown(seen, found))
         state = after(found.state, what, _side(seen, found))
         step = _Step(connection, caller, found, words)
         if what == "renew":
@@ -166,8 +174,7 @@ async def _write(
         audit.enter(connection, caller.name, f"request.{what}", found.collection_id, request=found.id)
         return _find(connection, seen, request)
 
-    written = await archive.database.write(work)
-    return written, possible(written.state, _side(seen, written))
+    return _shown(seen, await archive.database.write(work))
 
 
 def _find(connection: Connection, seen: Reach, request: int) -> Request:
@@ -175,6 +182,10 @@ def _find(connection: Connection, seen: Reach, request: int) -> Request:
     if found is None:
         raise NotFound
     return found
+
+
+def _shown(seen: Reach, request: Request) -> Shown:
+    return Shown(request, possible(request.state, _side(seen, request)))
 
 
 def _side(seen: Reach, request: Request) -> Who:
