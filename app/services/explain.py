@@ -122,6 +122,9 @@ def _unit(caller: Caller, unit: Unit, held: Sequence[Granted], site: str | None)
         rules.insert(0, Reason("The archive's owner and its administrators may do everything.", _EVERYTHING))
     given = NONE.union(*(rule.gives for rule in rules))
     able = caller.left(unit, given)
+    if caller.studies is not None:
+        # Who follows a link learns nothing of what its maker was granted.
+        rules, given = [Reason("Your link gives this, of some studies.", able)], able
     advice = None
     if given - able:
         advice = f"Your token or link leaves out: {_words(given - able)}. Use another one, or sign in."

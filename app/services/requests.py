@@ -10,7 +10,6 @@ from sqlalchemy import Connection, and_, true
 from app.access import forms
 from app.access.callers import Caller
 from app.access.requests import GRANTED_FOR, NEED_WORDS, OPEN, Who, after, possible
-from app.access.roles import ROLES
 from app.archive import Archive
 from app.errors import Conflict, InvalidRequest, NotFound
 from app.models.types import now
@@ -64,12 +63,9 @@ class _Step:
     found: Request
     words: Words
 
-    def note(self, act: str, found: Request, text: str = "") -> list[dict[str, str]]:
-        """The request's history with the act in it. Raises Conflict where it is too long already."""
-        if len(found.history) >= LONGEST_HISTORY:
-            raise Conflict("Too much was done with this request: make another one.")
-        done = {"at": now().isoformat(), "act": act, "by": self.caller.name, "text": text}
-        return [*found.history, done]
+    def done(self, act: str, text: str) -> dict[str, str]:
+        """What the request's history says of it."""
+        return {"at": now().isoformat(), "act": act, "by": self.caller.name, "text": text}
 
 
 async def create(archive: Archive, caller: Caller, slug: str, asked: Asked) -> Shown:
@@ -88,16 +84,15 @@ async def create(archive: Archive, caller: Caller, slug: str, asked: Asked) -> S
         values = _asked(connection, collection.id, replace(asked, answers=asked.answers or {}))
         return _draft(connection, caller, collection.id, person, values)
 
-    return _shown(seen, await archive.database.write(work))
+    return _shown(caller, await archive.database.write(work))
 
 
 def takes(connection: Connection, collection: Known, viewer: Viewer) -> bool:
     """Whether the collection takes requests, by the tiers of what the viewer knows in it."""
     tiers = {unit.tier for unit in collection.units if viewer.knows(unit.id)}
-    asked_for = (
-        {"request", "private"} if agreements.form(connection, collection.id).when_private else {"request"}
+    return "request" in tiers or (
+        "private" in tiers and agreements.form(connection, collection.id).when_private
     )
-    return not tiers.isdisjoint(asked_for)
 
 
 async def page(
@@ -114,13 +109,13 @@ async def page(
     read = await archive.database.lookup(
         lambda connection: requests.page(connection, and_(*wanted), after, limit)
     )
-    return [_shown(seen, each) for each in read]
+    return [_shown(caller, each) for each in read]
 
 
 async def get(archive: Archive, caller: Caller, request: int) -> Shown:
     """One request, and what the caller can do with it. Raises NotSignedIn, NotFound."""
     seen = await reached(archive, caller)
-    return _shown(seen, await archive.database.lookup(lambda connection: _find(connection, seen, request)))
+    return _shown(caller, await archive.database.lookup(lambda connection: _find(connection, seen, request)))
 
 
 async def change(
@@ -160,21 +155,26 @@ async def _write(
 
     def work(connection: Connection) -> Request:
         found = _find(connection, seen, request)
-        match(_shown(seen, found))
-        state = after(found.state, what, _side(seen, found))
+        match(_shown(caller, found))
+        side = _side(caller, found)
+        state = after(found.state, what, side)
+        if side is Who.ASKER:
+            require_person(seen.person)
+        if len(found.history) >= LONGEST_HISTORY:
+            raise Conflict("Too much was done with this request: make another one.")
         step = _Step(connection, caller, found, words)
         if what == "renew":
             return _renew(step)
         if asked:
             values = _asked(connection, found.collection_id, asked)
         else:
-            effect = _EFFECTS.get(what)
-            values = {"history": step.note(what, found, words.text), **(effect(step) if effect else {})}
+            history = [*found.history, step.done(what, words.text)]
+            values = {"history": history, **_EFFECTS.get(what, _nothing)(step)}
         requests.change(connection, found, {**values, "state": state})
         audit.enter(connection, caller.name, f"request.{what}", found.collection_id, request=found.id)
         return _find(connection, seen, request)
 
-    return _shown(seen, await archive.database.write(work))
+    return _shown(caller, await archive.database.write(work))
 
 
 def _find(connection: Connection, seen: Reach, request: int) -> Request:
@@ -184,17 +184,17 @@ def _find(connection: Connection, seen: Reach, request: int) -> Request:
     return found
 
 
-def _shown(seen: Reach, request: Request) -> Shown:
-    return Shown(request, possible(request.state, _side(seen, request)))
+def _shown(caller: Caller, request: Request) -> Shown:
+    return Shown(request, possible(request.state, _side(caller, request)))
 
 
-def _side(seen: Reach, request: Request) -> Who:
+def _side(caller: Caller, request: Request) -> Who:
     """Who asks does not review, whatever they own."""
-    return Who.ASKER if request.person == seen.person else Who.REVIEWER
+    return Who.ASKER if caller.signed_in and request.person == caller.person else Who.REVIEWER
 
 
 def _asked(connection: Connection, collection: int, asked: Asked) -> dict[str, Any]:
-    """The values of what is asked with. Raises InvalidRequest, Conflict."""
+    """The row's values of what is asked with. Raises InvalidRequest, Conflict."""
     values: dict[str, Any] = {}
     if asked.answers is not None:
         questions = agreements.form(connection, collection).questions
@@ -228,7 +228,7 @@ def _draft(
 
 def _renew(step: _Step) -> Request:
     old = step.found
-    values = {"answers": old.answers, "renews": old.id}
+    values = {"answers": old.answers, "renews": old.id, "history": [step.done("renew", step.words.text)]}
     return _draft(step.connection, step.caller, old.collection_id, old.person, values)
 
 
@@ -249,7 +249,7 @@ def _approve(step: _Step) -> dict[str, Any]:
     if newer:
         raise Conflict(f"Version {newer} of the agreement is to be accepted first: ask for that.")
     ends_at = words.ends_at or moment + GRANTED_FOR
-    if words.role not in ROLES or ends_at <= moment:
+    if ends_at <= moment:
         raise InvalidRequest("Access ends after this moment.")
     grant = {
         "to": "person",
@@ -273,8 +273,8 @@ def _supersede(step: _Step) -> None:
     old = step.found.renews and requests.find(step.connection, true(), step.found.renews)
     if old and old.state == "approved":
         _end(replace(step, found=old))
-        history = step.note("close", old, f"Renewed by request {step.found.id}.")
-        requests.change(step.connection, old, {"state": "closed", "history": history})
+        done = step.done("close", f"Renewed by request {step.found.id}.")
+        requests.change(step.connection, old, {"state": "closed", "history": [*old.history, done]})
 
 
 def _end(step: _Step) -> dict[str, Any]:
@@ -285,6 +285,10 @@ def _end(step: _Step) -> dict[str, Any]:
         rights.changed(step.connection)
         told = {"grant": found.grant, "request": found.id}
         audit.enter(step.connection, step.caller.name, "grant.revoke", found.collection_id, **told)
+    return {}
+
+
+def _nothing(_: _Step) -> dict[str, Any]:
     return {}
 
 
