@@ -17,6 +17,7 @@ from app.routers import (
     rendered,
     requests,
     stow,
+    submissions,
     wado,
     wado_uri,
 )
@@ -33,6 +34,7 @@ DICOMWEB: tuple[tuple[str, APIRouter], ...] = (
 ROUTERS = (
     *DICOMWEB,
     ("What could be searched for", attributes.router),
+    ("What was sent and is not published yet", submissions.router),
     ("Who may do what, and why", explain.router),
     ("Requests for access", requests.router),
     ("What those who ask agree to and are asked", agreements.router),
