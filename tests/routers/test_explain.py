@@ -66,6 +66,10 @@ async def test_a_token_that_leaves_something_out(house):
     assert told["how_to_get_in"].startswith("Your token or link leaves out: pixel.read, download.")
     assert told["why"]["download"] == {"allowed": False, "because": ["Your token or link leaves it out."]}
     assert told["why"]["curate"]["because"] == ["No rule gives it."]
+    link = replace(eve, studies=frozenset({"1.2"}), capabilities=frozenset({Capability.FIND}))
+    [followed] = await units(house.client(link))
+    assert [each["rule"] for each in followed["rules"]] == ["Your link gives this, of some studies."]
+    assert followed["capabilities"] == ["metadata.read"]
     elsewhere = replace(eve, collections=frozenset({4711}))
     assert (await house.client(elsewhere).get(f"{OWN}/explain")).status_code == 404
 

@@ -171,6 +171,10 @@ async def test_nobody_decides_about_their_own(house):
     ada, _ = await lung(house)
     address = await submitted(house, ada)
     assert (await house.client(ada).post(f"{address}/approve")).status_code == 403
+    # A token with which she may grant is still hers, and does not ask in her name either.
+    narrow = house.client(replace(ada, capabilities=frozenset({Capability.FIND, Capability.OWN})))
+    for act in ("approve", "withdraw"):
+        assert (await narrow.post(f"{address}/{act}")).status_code == 403
     assert (await house.owner.post(f"{address}/approve")).status_code == 200
 
 
@@ -180,7 +184,8 @@ async def test_renewing_and_closing(house):
     end = {"role": "viewer", "ends_at": "2090-01-01T00:00:00Z"}
     approved = (await house.client(ada).post(f"{address}/approve", json=end)).json()
     assert approved["ends_at"] == end["ends_at"]
-    renewed = await house.client(eve).post(f"{address}/renew")
+    renewed = await house.client(eve).post(f"{address}/renew", json={"text": "Half is done."})
+    assert renewed.json()["history"][0]["text"] == "Half is done."
     assert (renewed.status_code, renewed.json()["answers"], renewed.json()["renews"]) == (201, ANSWERS, 1)
     second = renewed.headers["location"]
     assert (await house.client(eve).post(f"{address}/renew")).status_code == 409
