@@ -26,7 +26,7 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """A role that the caller holds; `site` None is all of the collection.
+    """A role that the caller holds until before its end; `site` None is all of the collection.
 
     `to` says in words to whom it was granted: to them, to a group they are in, to everybody.
     """
@@ -37,10 +37,6 @@ class Granted:
     starts_at: datetime
     ends_at: datetime | None
     to: str = "personally"
-
-    def holds(self, moment: datetime) -> bool:
-        """Whether it holds at this moment; its end is not part of it."""
-        return self.starts_at <= moment and (self.ends_at is None or moment < self.ends_at)
 
 
 @dataclass(frozen=True, slots=True)
