@@ -12,13 +12,18 @@ from fastapi_swagger import patch_fastapi
 from app.archive import Archive
 from app.database import check_revision
 from app.routers import (
+    agreements,
     attributes,
     audit,
     capabilities,
+    explain,
+    grants,
+    groups,
     health,
     problems,
     qido,
     rendered,
+    requests,
     stow,
     submissions,
     viewer,
@@ -61,6 +66,11 @@ BESIDE = (
     attributes.router,
     submissions.router,
     audit.router,
+    explain.router,
+    requests.router,
+    agreements.router,
+    grants.router,
+    groups.router,
     health.router,
 )
 

@@ -7,11 +7,16 @@ from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
 from app.routers import (
+    agreements,
     attributes,
     audit,
+    explain,
+    grants,
+    groups,
     health,
     qido,
     rendered,
+    requests,
     stow,
     submissions,
     wado,
@@ -32,6 +37,11 @@ ROUTERS = (
     ("What could be searched for", attributes.router),
     ("What was sent and is not published yet", submissions.router),
     ("Who did what", audit.router),
+    ("Who may do what, and why", explain.router),
+    ("Requests for access", requests.router),
+    ("What those who ask agree to and are asked", agreements.router),
+    ("Grants", grants.router),
+    ("Groups", groups.router),
     ("About the archive itself", health.router),
 )
 
