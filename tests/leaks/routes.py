@@ -90,7 +90,11 @@ BESIDE: dict[str, list[str]] = {
     "/api/v1/groups/{group}/members": [""],
     "/api/v1/requests": ["", _COLLECTION],
     "/api/v1/requests/{number}": [""],
+    "/api/v1/audit": ["", _COLLECTION],
+    "/api/v1/collections/{collection}/usage": [""],
 }
+#: What the owner is told of everybody, and what is another thing at every moment.
+OWNERS = {"/api/v1/audit"}
 #: What holds nothing of the archive's data, and is the same for all.
 PUBLIC = {"/healthz", "/readyz", "/metrics"}
 #: Routes that do nothing but change something, and the test that tries them.
