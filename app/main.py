@@ -14,10 +14,14 @@ from app.database import check_revision
 from app.routers import (
     attributes,
     capabilities,
+    catalog,
+    collections,
     health,
+    pages,
     problems,
     qido,
     rendered,
+    sites,
     stow,
     viewer,
     wado,
@@ -49,7 +53,15 @@ ALLOCATIONS = 20_000
 #: What is read below each root, the busiest first.
 READING = (wado.router, qido.router, rendered.router, wado_uri.router, capabilities.router)
 #: What stands beside the roots.
-BESIDE = (wado_uri.router, attributes.router, health.router)
+BESIDE = (
+    wado_uri.router,
+    attributes.router,
+    collections.router,
+    sites.router,
+    catalog.router,
+    pages.router,
+    health.router,
+)
 
 
 def served_app() -> FastAPI:

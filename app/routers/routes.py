@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
-from app.routers import attributes, health, qido, rendered, stow, wado, wado_uri
+from app.routers import attributes, catalog, collections, health, qido, rendered, sites, stow, wado, wado_uri
 
 #: The transactions of a DICOMweb root, each in the order in which they are tried.
 DICOMWEB: tuple[tuple[str, APIRouter], ...] = (
@@ -20,6 +20,9 @@ DICOMWEB: tuple[tuple[str, APIRouter], ...] = (
 ROUTERS = (
     *DICOMWEB,
     ("What could be searched for", attributes.router),
+    ("Collections and analysis results", collections.router),
+    ("Sites and access units of a collection", sites.router),
+    ("The catalogue", catalog.router),
     ("About the archive itself", health.router),
 )
 
