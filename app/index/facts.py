@@ -49,7 +49,7 @@ def facts(connection: Connection, scope: Scope, viewer: Viewer) -> dict[int, Fac
 
 def holding(connection: Connection, viewer: Viewer, modality: str) -> set[int]:
     """The collections in which the viewer sees a series of this modality."""
-    rows = select(SERIES.c.collection_id.distinct())
+    rows = select(SERIES.c.collection_id).distinct()
     seen = series_conditions(Scope(), viewer)
     return set(connection.scalars(rows.where(SERIES.c.modality == modality, *seen)))
 

@@ -96,7 +96,7 @@ def _study_rows(
         STUDY.c.removed_version.is_(None),
         among(STUDY.c.study_instance_uid, first),
     )
-    found: dict[str, int] = dict(connection.execute(held).tuples().all())
+    found = {row.study_instance_uid: row.id for row in connection.execute(held)}
     for uid in first.keys() - found.keys():
         found[uid] = connection.execute(_COPY_STUDY, {"unit": target, "row": first[uid]}).scalar_one()
     return found

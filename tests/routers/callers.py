@@ -38,8 +38,16 @@ def enrol(connection: Connection, count: int) -> None:
     """Make the persons 1 to `count`."""
     rows = [
         {
-            **{"id": each, "issuer": "", "subject": f"p{each}", "name": "", "email": "", "password": ""},
-            **{"admin": False, "auditor": False, "disabled": False, "created_at": LONG_AGO},
+            "id": each,
+            "issuer": "",
+            "subject": f"p{each}",
+            "name": "",
+            "email": "",
+            "password": "",
+            "admin": False,
+            "auditor": False,
+            "disabled": False,
+            "created_at": LONG_AGO,
         }
         for each in range(1, count + 1)
     ]
