@@ -23,6 +23,7 @@ from app.routers import (
     rendered,
     sites,
     stow,
+    submissions,
     viewer,
     wado,
     wado_uri,
@@ -36,7 +37,9 @@ from app.settings import Settings
 DESCRIPTION = """
 An open imaging archive: every cohort is a DICOMweb root. For research, not for diagnosis.
 
-`/dicom-web` is the whole archive, `/collections/{collection}/dicom-web` one collection of it,
+`/dicom-web` is the whole archive, `/without-results/dicom-web` the same but analysis results,
+`/collections/{collection}/dicom-web` one collection, `/collections/{collection}/with-results/dicom-web` that
+and the analysis results that lie in its studies,
 `/submissions/{submission}/dicom-web` what was sent and is not published yet; each answers QIDO-RS, WADO-RS
 and STOW-RS (DICOM PS3.18).
 """
@@ -44,6 +47,8 @@ and STOW-RS (DICOM PS3.18).
 ROOTS: dict[str, list[params.Depends]] = {
     "/dicom-web": [],
     "/collections/{collection}/dicom-web": [Depends(named_collection)],
+    "/collections/{collection}/with-results/dicom-web": [Depends(named_collection)],
+    "/without-results/dicom-web": [],
     "/submissions/{submission}/dicom-web": [Depends(named_submission)],
 }
 
@@ -60,6 +65,7 @@ BESIDE = (
     sites.router,
     catalog.router,
     pages.router,
+    submissions.router,
     health.router,
 )
 

@@ -1,7 +1,7 @@
 """Collections: made, read, changed and listed. Who may do so is decided above."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -24,7 +24,7 @@ WHAT_IS_A_SLUG = (
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One collection as its row has it. Of an analysis result, `sources` are the collections it is about."""
+    """One collection as its row has it."""
 
     id: int
     slug: str
@@ -38,7 +38,6 @@ class Entry:
     revision: int
     created_at: datetime
     changed_at: datetime
-    sources: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +98,6 @@ def relate(connection: Connection, analysis_result: int, sources: Iterable[int])
         connection.execute(insert(ANALYSIS_SOURCE), rows)
 
 
-def results_about(connection: Connection, collection: int) -> frozenset[int]:
-    """The analysis results of which the collection is a source."""
-    rows = select(ANALYSIS_SOURCE.c.analysis_result_id).where(ANALYSIS_SOURCE.c.collection_id == collection)
-    return frozenset(connection.scalars(rows))
-
-
 def _carrying(filters: Filters) -> list[ColumnElement[bool]]:
     wanted = [(name, text) for name, text in filters.terms.items()]
     wanted += [(WORDS, word) for word in folded(filters.words).split()]
@@ -126,23 +119,10 @@ def _form(record: Record) -> bytes:
 
 
 def _entries(connection: Connection, *chosen: ColumnElement[bool], limit: int | None = None) -> list[Entry]:
-    rows = connection.execute(
-        select(COLLECTION).where(*chosen).order_by(COLLECTION.c.slug).limit(limit)
-    ).all()
-    sources = _sources(connection, rows)
-    return [_entry(row, sources.get(row.id, frozenset())) for row in rows]
+    rows = select(COLLECTION).where(*chosen).order_by(COLLECTION.c.slug).limit(limit)
+    return [_entry(row) for row in connection.execute(rows)]
 
 
-def _sources(connection: Connection, rows: Sequence[Row[Any]]) -> dict[int, frozenset[int]]:
-    results = [row.id for row in rows if row.kind == "analysis-result"]
-    found: dict[int, set[int]] = {row: set() for row in results}
-    if results:
-        said = ANALYSIS_SOURCE.c["analysis_result_id", "collection_id"]
-        for result, source in connection.execute(select(*said).where(said[0].in_(results))):
-            found[result].add(source)
-    return {result: frozenset(sources) for result, sources in found.items()}
-
-
-def _entry(row: Row[Any], sources: frozenset[int]) -> Entry:
-    values = {name: getattr(row, name) for name in Entry.__slots__ if name not in ("record", "sources")}
-    return Entry(**values, record=Record.model_validate_json(row.record), sources=sources)
+def _entry(row: Row[Any]) -> Entry:
+    values = {name: getattr(row, name) for name in Entry.__slots__ if name != "record"}
+    return Entry(**values, record=Record.model_validate_json(row.record))

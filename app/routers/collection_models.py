@@ -10,7 +10,8 @@ from app.access.licences import Licence, described
 from app.dicom.modalities import in_words
 from app.index.facts import Facts
 from app.registry.record import Record, Term, Tier
-from app.services.collections import EXTERNAL, Access, SeriesShown, Shown
+from app.services.collections import EXTERNAL, Access, Shown
+from app.services.contents import SeriesShown
 from app.viewer import Capability
 from app.wire.markup import to_html
 

@@ -24,7 +24,7 @@ from app.routers.collection_models import (
 )
 from app.routers.dependencies import ACaller, AnArchive, public_url
 from app.routers.representations import send, tag
-from app.services import collections
+from app.services import collections, contents
 from app.services.collections import Wanted
 from app.threads import in_thread
 
@@ -135,7 +135,7 @@ async def collection_facts(
     request: Request, archive: AnArchive, caller: ACaller, collection: str
 ) -> Response:
     """Count what a collection holds, of what you may find."""
-    return send(request, facts_out(await collections.facts_of(archive, caller, collection)))
+    return send(request, facts_out(await contents.facts_of(archive, caller, collection)))
 
 
 @router.get("/{collection}/series", response_model=Page[SeriesOut], responses=problems(400, 401, 404))
@@ -152,7 +152,7 @@ async def collection_series(
     limit: Limit = 100,
 ) -> Response:
     """List the series that you may find, each with its licence, DOI, site and tier."""
-    found = await collections.series(archive, caller, collection, analysis_results, _cursor(after), limit)
+    found = await contents.series(archive, caller, collection, analysis_results, _cursor(after), limit)
     shown = Page[SeriesOut](
         items=[series_out(each) for each in found[:limit]],
         next=_next(found[limit - 1].listed[:3]) if len(found) > limit else None,

@@ -8,22 +8,23 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.archive import Archive
 from app.errors import Fact, NotAcceptable, NotModified
 from app.registry.collections import Filters
-from app.routers.api import page
+from app.routers.api import After, page, problems
 from app.routers.collection_models import collection_out, facts_out, item_out
 from app.routers.dependencies import AnArchive, get_ask, get_caller, public_url
 from app.routers.problems import status_of
 from app.routers.representations import send_bytes
-from app.services import collections
+from app.services import collections, contents
 from app.services.collections import EXTERNAL
 from app.threads import in_thread
 from app.wire.accept import Offer
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(tags=["pages"])
 
 TEMPLATES = Path(__file__).parent / "templates"
 HTML = "text/html; charset=utf-8"
@@ -59,14 +60,14 @@ POLICY = (
 _HEADERS = {"Content-Security-Policy": POLICY}
 
 
-@router.get("/collections")
+@router.get("/collections", response_class=HTMLResponse, responses=problems(400, 401))
 async def collections_page(
     request: Request,
     archive: AnArchive,
-    text: Annotated[str, Query(max_length=300)] = "",
-    after: Annotated[str, Query(max_length=300)] = "",
+    text: Annotated[str, Query(max_length=300, description="Words of the title or summary")] = "",
+    after: After = "",
 ) -> Response:
-    """The collections that the caller may know of."""
+    """Show the collections that you may know of."""
     try:
         caller = await get_caller(request)
         words, beyond = text.replace("\0", " "), after.partition("\0")[0]
@@ -77,16 +78,16 @@ async def collections_page(
     return _sent(request, archive, "collections.html", items=items.items, next=items.next, text=words)
 
 
-@router.get("/collections/{collection}")
+@router.get("/collections/{collection}", response_class=HTMLResponse, responses=problems(401, 404))
 async def collection_page(request: Request, archive: AnArchive, collection: str) -> Response:
-    """One collection; what is hidden is the same page as what is unknown."""
+    """Show a collection; what is hidden is the same page as what is unknown."""
     try:
         caller = await get_caller(request)
         shown = await collections.get(archive, caller, collection)
         out = await in_thread(collection_out, shown, public_url(request, archive))
         counted = None
         if shown.entry.kind != EXTERNAL:
-            counted = facts_out(await collections.facts_of(archive, caller, collection))
+            counted = facts_out(await contents.facts_of(archive, caller, collection))
     except Fact as fact:
         return _refused(request, archive, fact)
     return _sent(request, archive, "collection.html", collection=out, facts=counted)

@@ -6,7 +6,20 @@ from dataclasses import dataclass
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
-from app.routers import attributes, catalog, collections, health, qido, rendered, sites, stow, wado, wado_uri
+from app.routers import (
+    attributes,
+    catalog,
+    collections,
+    health,
+    pages,
+    qido,
+    rendered,
+    sites,
+    stow,
+    submissions,
+    wado,
+    wado_uri,
+)
 
 #: The transactions of a DICOMweb root, each in the order in which they are tried.
 DICOMWEB: tuple[tuple[str, APIRouter], ...] = (
@@ -23,6 +36,8 @@ ROUTERS = (
     ("Collections and analysis results", collections.router),
     ("Sites and access units of a collection", sites.router),
     ("The catalogue", catalog.router),
+    ("Pages for people", pages.router),
+    ("What was sent and is not published yet", submissions.router),
     ("About the archive itself", health.router),
 )
 

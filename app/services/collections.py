@@ -1,4 +1,4 @@
-"""Collections for a caller: what they may know of them, what they hold of them, and changes."""
+"""Collections for a caller: what they may know of them, and changes."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,19 +13,16 @@ from app.access.decide import Unit, how_to_get_in
 from app.access.licences import Licence
 from app.archive import Archive
 from app.errors import Forbidden, InvalidRequest, NotFound, NotSignedIn
-from app.index import facts, listing
-from app.index.facts import Facts
-from app.index.listing import Cursor, Listed, Results
-from app.index.scope import Scope
+from app.index import facts
 from app.models.types import now
 from app.registry import audit, collections, rights, sites
 from app.registry.collections import Entry, Filters
 from app.registry.record import Record
-from app.registry.rights import Known, Register
+from app.registry.rights import RESULT, Known, Register
 from app.services.roots import enter, known
 from app.viewer import Capability, Viewer
 
-COLLECTION, ANALYSIS_RESULT, EXTERNAL = "collection", "analysis-result", "external"
+COLLECTION, EXTERNAL = "collection", "external"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +106,7 @@ async def change(archive: Archive, caller: Caller, shown: Shown, wanted: Wanted)
     record, values = _record(entry.record.model_dump(mode="json"), wanted.record), wanted.values
     rolling, licence = values.get("rolling", entry.rolling), values.get("licence", entry.licence)
     _check(entry.kind, licence, rolling, record, wanted.sources)
-    sources = set(entry.sources)
+    sources = set(register.sources.get(row.id, ()))
     if wanted.sources is not None:
         # Sources that the caller may not know of are not theirs to leave out.
         sources -= {each.id for each in register.collections.values() if each.is_known_to(viewer)}
@@ -158,56 +155,14 @@ async def page(
     return [_shown(register, viewer, visible[entry.id], entry, {}) for entry in found]
 
 
-async def facts_of(archive: Archive, caller: Caller, slug: str) -> Facts:
-    """What the caller may find in a collection, counted. Raises NotSignedIn, NotFound."""
-    register, viewer = await enter(archive, caller)
-    found = known(register, viewer, slug)
-    scope = Scope(found.id, alone=len(found.units) == 1)
-    counted = await archive.database.scan(lambda connection: facts.facts(connection, scope, viewer))
-    return counted.get(found.id) or Facts()
-
-
-@dataclass(frozen=True, slots=True)
-class SeriesShown:
-    """A series as an access unit holds it, with what goes for it there."""
-
-    listed: Listed
-    collection: Entry
-    access: Access
-
-
-async def series(
-    archive: Archive, caller: Caller, slug: str, results: Results, after: Cursor, limit: int
-) -> list[SeriesShown]:
-    """The series of a collection, and of analysis results in its studies, that the caller may find; one more
-    than the limit where there are more. Raises NotSignedIn, NotFound.
-    """
-    register, viewer = await enter(archive, caller)
-    found = known(register, viewer, slug)
-
-    def read(connection: Connection) -> list[SeriesShown]:
-        about = collections.results_about(connection, found.id)
-        rows = listing.page(connection, found.id, about, viewer, results, after, limit + 1)
-        kept = {row.collection: collections.get(connection, row.collection) for row in rows}
-        named = {each.id: each.slug for row in kept for each in sites.of_collection(connection, row)}
-        return [
-            SeriesShown(row, entry, _access(viewer, register.units[row.unit], named))
-            for row in rows
-            if (entry := kept[row.collection]) and row.unit in register.units
-        ]
-
-    return await archive.database.scan(read)
-
-
 def _shown(register: Register, viewer: Viewer, found: Known, entry: Entry, named: Mapping[int, str]) -> Shown:
+    about = register.sources.get(found.id, frozenset())
     sources = (
-        each.slug
-        for each in register.collections.values()
-        if each.id in entry.sources and each.is_known_to(viewer)
+        each.slug for each in register.collections.values() if each.id in about and each.is_known_to(viewer)
     )
-    access = tuple(_access(viewer, unit, named) for unit in found.units if may(viewer, unit))
+    own = tuple(access(viewer, unit, named) for unit in found.units if may(viewer, unit))
     licence = licences.described(entry.licence, str(entry.record.licence_url or ""))
-    return Shown(entry, found, licence, tuple(sorted(sources)), access)
+    return Shown(entry, found, licence, tuple(sorted(sources)), own)
 
 
 def may(viewer: Viewer, unit: Unit) -> tuple[Capability, ...]:
@@ -215,7 +170,8 @@ def may(viewer: Viewer, unit: Unit) -> tuple[Capability, ...]:
     return tuple(each for each in Capability if viewer.holds(each, unit.id))
 
 
-def _access(viewer: Viewer, unit: Unit, named: Mapping[int, str]) -> Access:
+def access(viewer: Viewer, unit: Unit, named: Mapping[int, str]) -> Access:
+    """The unit as the viewer meets it; `named` are the slugs of sites."""
     capable = may(viewer, unit)
     if Capability.DOWNLOAD in capable:
         how = "You may search it, look at it and download it."
@@ -245,7 +201,7 @@ def _check(kind: str, licence: str, rolling: bool, record: Record, sources: Iter
         raise InvalidRequest("Only records of kind external say where else their data are.")
     if kind == EXTERNAL and rolling:
         raise InvalidRequest("A record of kind external holds no data: it cannot be rolling.")
-    if kind != ANALYSIS_RESULT and sources:
+    if kind != RESULT and sources:
         raise InvalidRequest("Only analysis results have sources.")
 
 

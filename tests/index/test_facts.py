@@ -114,7 +114,9 @@ async def test_a_series_is_listed_in_each_of_its_units(database):
     viewer = Viewer("any", units=frozenset(units))
 
     def listed(after=START, limit=9, seen=viewer):
-        return lambda connection: listing.page(connection, collection, (), seen, "include", after, limit)
+        return lambda connection: listing.page(
+            connection, Scope(collection), seen, [collection], after, limit
+        )
 
     found = await database.scan(listed())
     assert [(each.series, each.unit, each.instances, each.bytes) for each in found] == [
