@@ -86,6 +86,8 @@ BESIDE: dict[str, list[str]] = {
         "?text=title",
         "?kind=analysis-result",
     ],
+    "/collections": ["", "?text=title"],
+    "/collections/{collection}": [""],
     _NAMED: [""],
     _NAMED + "/facts": [""],
     _NAMED + "/series": ["", "?limit=1", "?analysis_results=only", "?analysis_results=exclude"],
@@ -125,7 +127,7 @@ def _beside(form: str, world: World, addresses: list[Address]) -> Iterator[dict[
         for slug_ in named:
             for attribute, submission, unit in product(attributes, sent, units):
                 named_ = {"collection": slug_, "attribute": attribute, "submission": submission}
-                named_ |= {"site": "site", "unit": str(unit)}
+                named_ |= {"site": slug_.replace("collection", "site"), "unit": str(unit)}
                 yield _values(address) | named_
 
 
