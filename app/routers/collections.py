@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from app.errors import InvalidRequest
 from app.index.listing import START, Cursor, Results
@@ -36,10 +36,6 @@ _Words = Annotated[str | None, Query(max_length=300, pattern=_ASKED)]
 _COLUMNS = ("title", "licence", "rolling")
 
 
-def _stated(value: list[str]) -> list[str]:
-    return sorted(set(value))
-
-
 class Changes(Record):
     """What may be said of a collection; what is left out stays as it is."""
 
@@ -48,7 +44,7 @@ class Changes(Record):
         default="", max_length=120, pattern=_ASKED, description="SPDX identifier", examples=["CC-BY-4.0"]
     )
     rolling: bool = Field(default=False, description="Whether it shows at once what it is sent")
-    sources: Annotated[list[str], AfterValidator(_stated)] = Field(
+    sources: list[Annotated[str, Field(pattern=_ASKED, max_length=120)]] = Field(
         default=[],
         max_length=1_000,
         description="Of an analysis result: the collections in whose studies its series lie",
@@ -108,7 +104,7 @@ async def list_collections(
     found = await collections.page(
         archive, caller, filters, beyond, limit, tier=tier, modality=modality or None
     )
-    items = await in_thread(lambda: [item_out(each) for each in found[: limit + 1]])
+    items = await in_thread(lambda: [item_out(each) for each in found])
     return send(request, page(items, limit, "slug"))
 
 
