@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, and_, case, func, select
+from sqlalchemy import ColumnElement, Connection, FromClause, and_, case, false, func, or_, select
 
 from app.index.scope import Scope, series_conditions, study_conditions
-from app.index.tables import ACCESS_UNIT, INSTANCE, SERIES, STUDY, among, named
+from app.index.tables import ACCESS_UNIT, INSTANCE, SERIES, STUDY, SUBMISSION, among, named
 from app.index.visible import same_series
 from app.viewer import Viewer
 
@@ -55,15 +55,21 @@ def holding(connection: Connection, viewer: Viewer, modality: str) -> set[int]:
 
 
 def received(
-    connection: Connection, collection: int, sites: Iterable[int]
+    connection: Connection, collection: int, viewer: Viewer, sites: Iterable[int], curated: Iterable[int]
 ) -> dict[int, tuple[int, int, int]]:
     """For each of these sites of a collection, how many studies it has: of all, live, and as drafts.
 
-    For those who may curate there or submit: it is said of all that a site has, whoever sent it.
+    Counted are those in the `curated` access units, those that the viewer finds, and those they sent.
     """
     live, draft = STUDY.c.added_version.is_not(None), STUDY.c.added_version.is_(None)
     uid = STUDY.c.study_instance_uid
     counts = [func.count(each.distinct()) for each in (uid, case((live, uid)), case((draft, uid)))]
+    sent = select(SUBMISSION.c.id).where(SUBMISSION.c.person_id == viewer.person)
+    seen = or_(
+        among(STUDY.c.access_unit_id, curated),
+        and_(*study_conditions(Scope(collection), viewer)),
+        false() if viewer.person is None else STUDY.c.submission_id.in_(sent),
+    )
     rows = (
         select(ACCESS_UNIT.c.site_id, *counts)
         .join_from(STUDY, ACCESS_UNIT, ACCESS_UNIT.c.id == STUDY.c.access_unit_id)
@@ -71,6 +77,7 @@ def received(
             STUDY.c.collection_id == collection,
             among(ACCESS_UNIT.c.site_id, sites),
             STUDY.c.removed_version.is_(None),
+            seen,
         )
         .group_by(ACCESS_UNIT.c.site_id)
     )

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.archive import Archive
-from app.errors import Fact, NotAcceptable, NotModified
+from app.errors import Fact, NotAcceptable
 from app.registry.collections import Filters
 from app.routers.api import After, page, problems
 from app.routers.collection_models import collection_out, facts_out, item_out
@@ -104,7 +104,7 @@ def _refused(request: Request, archive: Archive, fact: Fact) -> Response:
         wanted = get_ask(request).choose(_BROWSER).name
     except NotAcceptable:
         wanted = "problem"
-    if wanted != "html" or isinstance(fact, NotModified):
+    if wanted != "html":
         raise fact
     status, headers = status_of(fact)
     title = {401: "Sign in", 404: "Nothing here"}.get(status, "That did not work")

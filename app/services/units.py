@@ -24,7 +24,7 @@ from app.viewer import Capability, Viewer
 class SiteShown:
     """A site, and how much of what it promised has come: all studies, live ones, and drafts.
 
-    None for those who may neither curate there nor submit.
+    Of those that curators see there, or that a submitter finds or sent; None for all others.
     """
 
     site: Site
@@ -164,7 +164,7 @@ async def move(
     found = known(register, viewer, slug)
     if unit not in (each.id for each in found.units if _known(viewer, each)):
         raise NotFound
-    if not viewer.holds(Capability.CURATE, unit):
+    if viewer.studies is not None or not viewer.holds(Capability.CURATE, unit):
         raise Forbidden(f"You may not do this here: it takes the right {Capability.CURATE.value!r}.")
     sources = [each.id for each in found.units if viewer.holds(Capability.CURATE, each.id)]
 
@@ -183,9 +183,10 @@ async def _sites(archive: Archive, viewer: Viewer, found: Known) -> list[SiteSho
         if unit.site and _known(viewer, unit):
             units.setdefault(unit.site, []).append(unit)
     watched = [site for site, own in units.items() if any(_watches(viewer, unit) for unit in own)]
+    curated = [unit.id for unit in found.units if viewer.holds(Capability.CURATE, unit.id)]
 
     def read(connection: Connection) -> list[SiteShown]:
-        counts = facts.received(connection, found.id, watched) if watched else {}
+        counts = facts.received(connection, found.id, viewer, watched, curated) if watched else {}
         counts = {site: counts.get(site, (0, 0, 0)) for site in watched}
         return [
             SiteShown(site, tuple(units[site.id]), counts.get(site.id))
@@ -206,7 +207,9 @@ def _known(viewer: Viewer, unit: Unit) -> bool:
 
 
 def _watches(viewer: Viewer, unit: Unit) -> bool:
-    return any(viewer.holds(each, unit.id) for each in (Capability.CURATE, Capability.SUBMIT))
+    """Whether to tell them how much has come: not where they see but some studies."""
+    working = (Capability.CURATE, Capability.SUBMIT)
+    return viewer.studies is None and any(viewer.holds(each, unit.id) for each in working)
 
 
 def _told(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -69,7 +69,7 @@ async def test_a_site_is_changed(client):
 
 
 async def test_rights_and_progress_by_site(client, archive):
-    await archive.database.write(lambda connection: enrol(connection, 4))
+    await archive.database.write(lambda connection: enrol(connection, 5))
     await make(client)
     await site(client, "north", expected_studies=2)
     await site(client, "south")
@@ -81,8 +81,15 @@ async def test_rights_and_progress_by_site(client, archive):
         "/collections/chest/dicom-web/studies", content=content, headers={**DICOM, **person(1)}
     )
     assert sent.status_code == 200
+    await give(archive, 4, "submitter", "chest", "north")
     everything = (await client.get(f"{CHEST}/sites")).json()["items"]
-    assert [each["slug"] for each in everything] == ["north", "south"]
+    assert [(each["slug"], each["progress"]["received"]) for each in everything] == [
+        ("north", 1),
+        ("south", 0),
+    ]
+    (others,) = (await client.get(f"{CHEST}/sites", headers=person(4))).json()["items"]
+    # What somebody else sent is the curators' business.
+    assert others["progress"] == {"expected": 2, "received": 0, "shown": 0, "drafts": 0}
     (own,) = (await client.get(f"{CHEST}/sites", headers=person(1))).json()["items"]
     assert (own["slug"], own["progress"]) == (
         "north",
@@ -108,7 +115,7 @@ async def test_rights_and_progress_by_site(client, archive):
         answer = await client.request(method, f"{CHEST}{path}", json=body, headers=person(2))
         assert answer.status_code == status, (method, path, answer.text)
     assert (await client.patch(f"{CHEST}/sites/north", json={}, headers=person(1))).status_code == 403
-    assert (await client.get(f"{CHEST}/sites", headers=person(4))).status_code == 404
+    assert (await client.get(f"{CHEST}/sites", headers=person(5))).status_code == 404
 
 
 async def test_a_unit_decides_who_sees_what_lies_in_it(client, archive):
