@@ -7,12 +7,14 @@ from typing import Self
 from app.codecs import Codecs
 from app.database import Database
 from app.registry.rights import Rights
+from app.registry.views import Views
 from app.settings import Settings
 from app.storage.cache import Cache
 from app.storage.object_store import ObjectStore
 from app.storage.open import open_store
 from app.storage.recent import Recent
 from app.storage.spool import Spools
+from app.turns import Turns
 from app.wire.coding import Coded
 
 #: Instances taken apart at once, whoever sends them. A million elements, or what a deflated data set becomes,
@@ -27,7 +29,8 @@ class Archive:
     """Settings, database, rights, object store, arriving instances, codecs and cache of one running process.
 
     `examining` are the turns in which arriving instances are taken apart, `planning` those in which answers
-    of many instances are planned; `recent` holds answers that were made lately.
+    of many instances are planned, a slice in each; `recent` holds answers that were made lately, `views` who
+    asked for what.
     """
 
     settings: Settings
@@ -38,8 +41,9 @@ class Archive:
     codecs: Codecs
     examining: asyncio.Semaphore
     cache: Cache
-    planning: asyncio.Lock
+    planning: Turns
     recent: Recent[Coded]
+    views: Views
 
     @classmethod
     async def open(cls, settings: Settings) -> Self:
@@ -54,10 +58,19 @@ class Archive:
         )
         codecs = Codecs(settings.codec_processes, settings.codec_seconds, settings.codec_memory)
         cache = Cache(settings.data / "cache", settings.cache_bytes, settings.spare_bytes)
-        examining, planning = asyncio.Semaphore(EXAMINED_AT_ONCE), asyncio.Lock()
-        rights = Rights(database)
+        examining, planning = asyncio.Semaphore(EXAMINED_AT_ONCE), Turns()
         return cls(
-            settings, database, rights, store, spools, codecs, examining, cache, planning, Recent(RECENT)
+            settings,
+            database,
+            Rights(database),
+            store,
+            spools,
+            codecs,
+            examining,
+            cache,
+            planning,
+            Recent(RECENT),
+            Views(),
         )
 
     async def close(self) -> None:

@@ -13,6 +13,7 @@ from app.archive import Archive
 from app.database import check_revision
 from app.routers import (
     attributes,
+    audit,
     capabilities,
     catalog,
     collections,
@@ -32,6 +33,7 @@ from app.routers.below_root import put_below
 from app.routers.dependencies import named_collection, named_submission
 from app.routers.heads import heads
 from app.routers.middleware import middleware
+from app.services.views import audited
 from app.settings import Settings
 
 DESCRIPTION = """
@@ -66,6 +68,7 @@ BESIDE = (
     catalog.router,
     pages.router,
     submissions.router,
+    audit.router,
     health.router,
 )
 
@@ -95,7 +98,8 @@ def create_app(settings: Settings | None = None, *, warm: bool = False) -> FastA
         app.state.archive = archive
         warming = asyncio.create_task(archive.codecs.warm()) if warm else None
         try:
-            yield
+            async with audited(archive):
+                yield
         finally:
             if warming:
                 warming.cancel()

@@ -6,6 +6,7 @@ from fastapi import Depends, Path, Request
 
 from app.access.callers import Caller
 from app.archive import Archive
+from app.routers.counted import note
 from app.services.accounts import identify
 from app.services.root import Ask, Root
 from app.services.roots import (
@@ -27,7 +28,10 @@ async def get_archive(request: Request) -> Archive:
 
 async def get_caller(request: Request) -> Caller:
     """Who sent the request. Raises NotSignedIn."""
-    return await identify(_archive(request), request.headers.get("authorization"))
+    archive = _archive(request)
+    caller = await identify(archive, request.headers.get("authorization"))
+    note(request.scope, archive, caller)
+    return caller
 
 
 async def get_viewer(request: Request) -> Viewer:

@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.logs import told
-from app.routers import metrics, traces
+from app.routers import counted, metrics, traces
 from app.routers.problems import problem
 from app.routers.responses import DATA_POLICY, ZERO_COPY
 from app.settings import Settings
@@ -143,6 +143,8 @@ class Telemetry:
         seconds = perf_counter() - exchange.began
         status = "left" if exchange.left else f"{exchange.status // 100}xx" if exchange.status else "none"
         metrics.observe(trace.route, trace.method, status, seconds, exchange.received, exchange.sent)
+        whole = exchange.complete and not exchange.left
+        counted.count(scope, trace.route, exchange.status, exchange.received, exchange.sent, whole=whole)
         tell = log.error if exchange.status >= 500 else log.debug if trace.route in POLLED else log.info
         tell(
             "request",

@@ -8,6 +8,7 @@ from fastapi.routing import APIRoute
 
 from app.routers import (
     attributes,
+    audit,
     catalog,
     collections,
     health,
@@ -38,6 +39,7 @@ ROUTERS = (
     ("The catalogue", catalog.router),
     ("Pages for people", pages.router),
     ("What was sent and is not published yet", submissions.router),
+    ("Who did what", audit.router),
     ("About the archive itself", health.router),
 )
 
@@ -78,5 +80,5 @@ def _route(route: APIRoute) -> Route:
         tuple(each["name"] for each in extra.get("parameters", ())),
         tuple(body),
         tuple(dict.fromkeys(given)),
-        tuple(sorted({200, *map(int, route.responses)})),
+        tuple(sorted({route.status_code or 200, *map(int, route.responses)})),
     )
