@@ -145,14 +145,19 @@ def _insert(
     connection: Connection, place: Place, revision: Columns, held: dict[str, int], stored: Sequence[Entry]
 ) -> None:
     counts = Counter(entry.series for entry in stored)
+    sizes = Counter[str]()
+    for entry in stored:
+        sizes[entry.series] += entry.row["size"]
     first = {entry.series: entry for entry in reversed(stored) if entry.series not in held}
-    rows = held | _insert_series(connection, place, revision, counts, first)
+    rows = held | _insert_series(connection, place, revision, counts, sizes, first)
     instances = [
         {**entry.row, "series_row": rows[entry.series], "created_at": revision["created_at"]}
         for entry in stored
     ]
     _INSERT_INSTANCE.run(connection, instances)
-    grown = [{"row": held[uid], "more": more} for uid, more in counts.items() if uid in held]
+    grown = [
+        {"row": held[uid], "more": more, "bytes": sizes[uid]} for uid, more in counts.items() if uid in held
+    ]
     if grown:
         _GROW.run(connection, grown)
     new: dict[int, list[Tags]] = defaultdict(list)
@@ -163,13 +168,21 @@ def _insert(
 
 
 def _insert_series(
-    connection: Connection, place: Place, revision: Columns, counts: Counter[str], first: dict[str, Entry]
+    connection: Connection,
+    place: Place,
+    revision: Columns,
+    counts: Counter[str],
+    sizes: Counter[str],
+    first: dict[str, Entry],
 ) -> dict[str, int]:
     """Make the missing series, each from its first entry; UID to row."""
     if not first:
         return {}
     studies = _studies(connection, place, revision, list(first.values()))
-    made = [_series_row(revision, entry, studies[entry.study], counts[uid]) for uid, entry in first.items()]
+    made = [
+        _series_row(revision, entry, studies[entry.study], counts[uid], sizes[uid])
+        for uid, entry in first.items()
+    ]
     rows = {row.series_instance_uid: row.id for row in connection.execute(_INSERT_SERIES, made)}
     requests = [
         {**item, "series_row": rows[uid]}
@@ -203,7 +216,7 @@ def _study_row(revision: Columns, entry: Entry) -> Columns:
     }
 
 
-def _series_row(revision: Columns, entry: Entry, study_row: int, instances: int) -> Columns:
+def _series_row(revision: Columns, entry: Entry, study_row: int, instances: int, size: int) -> Columns:
     return {
         **columns.series_columns(entry.attributes),
         **revision,
@@ -211,6 +224,7 @@ def _series_row(revision: Columns, entry: Entry, study_row: int, instances: int)
         "series_instance_uid": entry.series,
         "study_row": study_row,
         "number_of_series_related_instances": instances,
+        "size": size,
         "attributes": columns.series_attributes(entry.attributes),
     }
 
@@ -269,6 +283,7 @@ _GROW = Statement(
     update(SERIES)
     .where(SERIES.c.id == bindparam("row"))
     .values(
-        number_of_series_related_instances=SERIES.c.number_of_series_related_instances + bindparam("more")
+        number_of_series_related_instances=SERIES.c.number_of_series_related_instances + bindparam("more"),
+        size=SERIES.c.size + bindparam("bytes"),
     )
 )

@@ -28,6 +28,8 @@ class Collection(SQLModel, table=True):
     kind: str = Field(default="collection", sa_type=ByteText)
     title: str = Field(sa_type=ByteText)
     licence: str = Field(default="", sa_type=ByteText)
+    #: Where it has been registered.
+    doi: str = Field(default="", sa_type=ByteText)
     rolling: bool = False
     latest_version: int = 0
     record: bytes = Field(default=b"{}", sa_type=Bytes)

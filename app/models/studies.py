@@ -105,6 +105,8 @@ class Series(Revision, table=True):
     performed_procedure_step_start_date: str = _text()
     performed_procedure_step_start_time: str = _text()
     number_of_series_related_instances: int = 0
+    #: Bytes of its instances.
+    size: int = _key(default=0)
 
     __table_args__ = (
         _live("series_live", "series_instance_uid", "collection_id", "access_unit_id", unique=True),

@@ -2,20 +2,24 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.errors import Conflict, InvalidRequest
 from app.models.types import now
-from app.registry.record import TERMS, Record, Term
+from app.registry.record import WORDS, Record, folded, searchable
 from app.registry.tables import ANALYSIS_SOURCE, COLLECTION, TERM
 
-#: What a collection may be called: it stands in addresses.
+#: What a collection, or a site of one, may be called: it stands in addresses.
 SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
+WHAT_IS_A_SLUG = (
+    "A slug has 1 to 100 lower-case letters, digits, dots, hyphens and underscores, and begins with a letter "
+    "or digit."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,7 @@ class Entry:
     kind: str
     title: str
     licence: str
+    doi: str
     rolling: bool
     latest_version: int
     record: Record
@@ -35,29 +40,32 @@ class Entry:
     changed_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What listed collections must have: these columns, for each field a code or words, words in the text."""
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    terms: Mapping[str, str] = field(default_factory=dict)
+    words: str = ""
+
+
 def create(connection: Connection, slug: str, values: Mapping[str, Any], record: Record) -> int:
     """Make a collection; its row. Raises InvalidRequest, and Conflict where there is one of this name."""
     if not SLUG.fullmatch(slug):
-        raise InvalidRequest(
-            "A slug has 1 to 100 lower-case letters, digits, dots, hyphens and underscores, and begins with "
-            "a letter or digit."
-        )
-    form = record.model_dump_json(exclude_defaults=True).encode()
+        raise InvalidRequest(WHAT_IS_A_SLUG)
+    made = insert(COLLECTION).values(slug=slug, record=_form(record), **values).returning(COLLECTION.c.id)
     try:
         with connection.begin_nested():
-            row = connection.execute(
-                insert(COLLECTION).values(slug=slug, record=form, **values).returning(COLLECTION.c.id)
-            ).scalar_one()
+            row = int(connection.execute(made).scalar_one())
     except IntegrityError:
         raise Conflict(f"There is a collection {slug} already.") from None
-    _index(connection, row, record)
-    return int(row)
+    _index(connection, row, values["title"], record)
+    return row
 
 
-def get(connection: Connection, slug: str) -> Entry | None:
-    """The collection of this name, or None."""
-    found = connection.execute(select(COLLECTION).where(COLLECTION.c.slug == slug)).first()
-    return _entry(found) if found else None
+def get(connection: Connection, collection: int) -> Entry | None:
+    """The collection of this row, or None."""
+    return next(iter(_entries(connection, COLLECTION.c.id == collection)), None)
 
 
 def change(connection: Connection, entry: Entry, values: Mapping[str, Any], record: Record) -> None:
@@ -65,27 +73,21 @@ def change(connection: Connection, entry: Entry, values: Mapping[str, Any], reco
     changed = connection.execute(
         update(COLLECTION)
         .where(COLLECTION.c.id == entry.id, COLLECTION.c.revision == entry.revision)
-        .values(
-            {
-                **values,
-                "record": record.model_dump_json(exclude_defaults=True).encode(),
-                "revision": entry.revision + 1,
-                "changed_at": now(),
-            }
-        )
+        .values({**values, "record": _form(record), "revision": entry.revision + 1, "changed_at": now()})
     )
     if not changed.rowcount:
         raise Conflict("The collection was changed meanwhile: read it again.")
     connection.execute(delete(TERM).where(TERM.c.collection_id == entry.id))
-    _index(connection, entry.id, record)
+    _index(connection, entry.id, values.get("title", entry.title), record)
 
 
 def page(
-    connection: Connection, visible: ColumnElement[bool], terms: Mapping[str, str], after: str, limit: int
+    connection: Connection, visible: Iterable[int], filters: Filters, after: str, limit: int | None
 ) -> list[Entry]:
-    """Those that are visible and carry each term (a code, or words of it), in order of their slugs."""
-    rows = select(COLLECTION).where(visible, COLLECTION.c.slug > after, *_carrying(terms))
-    return [_entry(row) for row in connection.execute(rows.order_by(COLLECTION.c.slug).limit(limit))]
+    """Those of the visible that have what is asked for, in order of their slugs."""
+    asked = [COLLECTION.c[name] == value for name, value in filters.columns.items()]
+    chosen = COLLECTION.c.id.in_(list(visible)), COLLECTION.c.slug > after
+    return _entries(connection, *chosen, *asked, *_carrying(filters), limit=limit)
 
 
 def relate(connection: Connection, analysis_result: int, sources: Iterable[int]) -> None:
@@ -96,34 +98,29 @@ def relate(connection: Connection, analysis_result: int, sources: Iterable[int])
         connection.execute(insert(ANALYSIS_SOURCE), rows)
 
 
-def _carrying(terms: Mapping[str, str]) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    for field, wanted in terms.items():
-        told = (TERM.c.code == wanted) | TERM.c.text.contains(wanted.casefold(), autoescape=True)
-        held = select(TERM.c.id).where(TERM.c.collection_id == COLLECTION.c.id, TERM.c.field == field, told)
-        conditions.append(held.correlate(COLLECTION).exists())
-    return conditions
+def _carrying(filters: Filters) -> list[ColumnElement[bool]]:
+    wanted = [(name, text) for name, text in filters.terms.items()]
+    wanted += [(WORDS, word) for word in folded(filters.words).split()]
+    return [_has(name, text) for name, text in wanted]
 
 
-def _index(connection: Connection, row: int, record: Record) -> None:
-    found: list[tuple[str, Term]] = [(field, term) for field in TERMS for term in getattr(record, field)]
-    values = [
-        {
-            "collection_id": row,
-            "field": field,
-            "scheme": term.scheme or "",
-            "code": term.code or "",
-            "text": term.text.casefold(),
-        }
-        for field, term in found
-    ]
-    if values:
-        connection.execute(insert(TERM), values)
+def _has(name: str, text: str) -> ColumnElement[bool]:
+    told = (TERM.c.code == text) | TERM.c.text.contains(folded(text), autoescape=True)
+    held = select(TERM.c.id).where(TERM.c.collection_id == COLLECTION.c.id, TERM.c.field == name, told)
+    return held.correlate(COLLECTION).exists()
 
 
-def count(connection: Connection, visible: ColumnElement[bool]) -> int:
-    """How many are visible."""
-    return int(connection.execute(select(func.count()).select_from(COLLECTION).where(visible)).scalar_one())
+def _index(connection: Connection, row: int, title: str, record: Record) -> None:
+    connection.execute(insert(TERM), [{"collection_id": row, **each} for each in searchable(title, record)])
+
+
+def _form(record: Record) -> bytes:
+    return record.model_dump_json(exclude_defaults=True).encode()
+
+
+def _entries(connection: Connection, *chosen: ColumnElement[bool], limit: int | None = None) -> list[Entry]:
+    rows = select(COLLECTION).where(*chosen).order_by(COLLECTION.c.slug).limit(limit)
+    return [_entry(row) for row in connection.execute(rows)]
 
 
 def _entry(row: Row[Any]) -> Entry:

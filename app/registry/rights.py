@@ -52,6 +52,10 @@ class Register:
     sources: Mapping[int, frozenset[int]]
     viewers: dict[Caller, tuple[datetime | None, Viewer]] = field(default_factory=dict)
 
+    def results(self, collection: int) -> frozenset[int]:
+        """The analysis results whose series lie in the collection's studies."""
+        return frozenset(result for result, sources in self.sources.items() if collection in sources)
+
 
 class Rights:
     """What each caller may do; read from the database anew when the count of changes has moved."""

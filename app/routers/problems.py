@@ -44,12 +44,19 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None, **m
     return Response(orjson.dumps(body), status, headers, media_type="application/problem+json")
 
 
+def status_of(fact: errors.Fact) -> tuple[int, dict[str, str]]:
+    """The status code of a fact and its headers. Raises the fact where it has no row in STATUS."""
+    for kind in type(fact).__mro__:
+        if kind in STATUS:
+            return STATUS[kind]
+    raise fact
+
+
 async def answer_fact(_: Request, fact: Exception) -> Response:
     """The response for a fact; one without a row in STATUS is our own fault."""
-    known = next((STATUS[kind] for kind in type(fact).__mro__ if kind in STATUS), None)
-    if known is None or not isinstance(fact, errors.Fact):
+    if not isinstance(fact, errors.Fact):
         raise fact
-    status, headers = known
+    status, headers = status_of(fact)
     match fact:
         case errors.NotModified(etag=tag):
             return Response(status_code=status, headers={**headers, "ETag": tag})
@@ -82,7 +89,8 @@ async def answer_validation(_: Request, error: Exception) -> Response:
     """A JSON body or parameter of the wrong shape: 400 that names the fields, never their values."""
     assert isinstance(error, RequestValidationError)
     wrong = [".".join(str(part) for part in each["loc"]) + ": " + each["msg"] for each in error.errors()]
-    return problem(400, "; ".join(wrong))
+    # The name of a field that is none comes from the client: half a character, perhaps.
+    return problem(400, "; ".join(wrong).encode(errors="replace").decode())
 
 
 def install(app: FastAPI) -> None:

@@ -73,7 +73,7 @@ async def enriched_root(archive: Archive, caller: Caller, host: str, slug: str) 
     """One collection, and the analysis results that lie in its studies. Raises NotSignedIn, NotFound."""
     register, viewer = await enter(archive, caller)
     found = known(register, viewer, slug)
-    results = frozenset(result for result, sources in register.sources.items() if found.id in sources)
+    results = register.results(found.id)
     scope = Scope(found.id, alone=len(found.units) == 1 and not results, beside=results)
     return Root(archive, scope, viewer, host, f"/collections/{slug}/with-results/dicom-web", slug)
 

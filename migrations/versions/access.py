@@ -58,6 +58,7 @@ def downgrade() -> None:
         op.drop_index(f"{table}_draft", table)
         _index_live(table)
     op.drop_column("study", "access_unit_id")
+    op.drop_column("series", "size")
     for table in TABLES:
         op.drop_table(table)
     if op.get_bind().dialect.name == "postgresql":
@@ -65,7 +66,7 @@ def downgrade() -> None:
     for name in ("hidden", "embargo_until", "tier", "site_id"):
         op.drop_column("access_unit", name)
     op.drop_table("site")
-    for name in ("changed_at", "revision", "record", "licence", "kind"):
+    for name in ("changed_at", "revision", "record", "doi", "licence", "kind"):
         op.drop_column("collection", name)
 
 
@@ -76,6 +77,7 @@ def _extend_collections() -> None:
     for added in (
         _text("kind", server_default="collection"),
         _text("licence", server_default=""),
+        _text("doi", server_default=""),
         _column("record", BYTES, server_default=empty),
         _column("revision", sa.Integer(), server_default="1"),
         _column("changed_at", MOMENT, server_default=then),
@@ -114,6 +116,11 @@ def _extend_studies() -> None:
     op.execute(
         "UPDATE study SET access_unit_id = "
         "(SELECT min(access_unit.id) FROM access_unit WHERE access_unit.collection_id = study.collection_id)"
+    )
+    op.add_column("series", _column("size", KEY, server_default="0"))
+    op.execute(
+        "UPDATE series SET size = "
+        "(SELECT coalesce(sum(instance.size), 0) FROM instance WHERE instance.series_row = series.id)"
     )
     for table in ("study", "series"):
         _index_live(table, "access_unit_id")

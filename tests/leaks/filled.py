@@ -97,7 +97,13 @@ def _put(connection: Connection, world: World) -> None:
             "licence": "CC-BY-4.0",
             "rolling": world.rolling[collection],
         }
-        row |= {"latest_version": 0, "record": b"{}", "revision": 1, "created_at": now(), "changed_at": now()}
+        row |= {
+            "latest_version": 0,
+            "record": b"{}",
+            "revision": 1,
+            "created_at": OPENED,
+            "changed_at": OPENED,
+        }
         connection.execute(insert(COLLECTION).values(row))
         if analysed and any(unit.collection == 0 for unit in world.units):
             sources = {"analysis_result_id": FIRST + collection, "collection_id": FIRST}

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import product
 
-from tests.leaks.filled import key, slug
+from tests.leaks.filled import FIRST, key, slug
 from tests.leaks.world import World
 
 Address = tuple[str, str, str]
@@ -71,11 +71,30 @@ BELOW: dict[str, list[tuple[str, dict[str, str]]]] = {
     "/": [("", {})],
 }
 _COLLECTION = "?collection={collection}"
+_NAMED = "/api/v1/collections/{collection}"
 #: Routes beside the roots: what is asked of each.
 BESIDE: dict[str, list[str]] = {
     "/wado": [_ASKED],
     "/api/v1/attributes": ["", _COLLECTION, "?matching=0010*"],
     "/api/v1/attributes/{attribute}": ["", _COLLECTION],
+    "/api/v1/catalog": ["", "?format=csv", "?format=md"],
+    "/api/v1/collections": [
+        "",
+        "?limit=1",
+        "?modality=CT",
+        "?tier=open",
+        "?text=title",
+        "?kind=analysis-result",
+    ],
+    "/collections": ["", "?text=title"],
+    "/collections/{collection}": [""],
+    _NAMED: [""],
+    _NAMED + "/facts": [""],
+    _NAMED + "/series": ["", "?limit=1", "?analysis_results=only", "?analysis_results=exclude"],
+    _NAMED + "/sites": [""],
+    _NAMED + "/sites/{site}": [""],
+    _NAMED + "/units": ["", "?limit=1"],
+    _NAMED + "/units/{unit}": [""],
     "/api/v1/submissions": ["", _COLLECTION, "?limit=1"],
     "/api/v1/submissions/{submission}": [""],
     "/api/v1/collections/{collection}/access": [""],
@@ -99,6 +118,7 @@ OWNERS = {"/api/v1/audit"}
 PUBLIC = {"/healthz", "/readyz", "/metrics"}
 #: Routes that do nothing but change something, and the test that tries them.
 CHANGING: dict[str, str] = {
+    _NAMED + "/units/{unit}/series": "tests/routers/test_sites.py",
     "/api/v1/collections/{collection}/requests": "tests/routers/test_requests.py",
     "/api/v1/requests/{number}/{act}": "tests/routers/test_requests.py",
     "/api/v1/groups/{group}/members/{person}": "tests/routers/test_groups.py",
@@ -123,10 +143,12 @@ def _beside(form: str, world: World, addresses: list[Address]) -> Iterator[dict[
     named = slugs(world) if "{collection}" in form else [""]
     attributes = ATTRIBUTES if "{attribute}" in form else ("",)
     sent = [*map(key, world.drafts), "0" * 32] if "{submission}" in form else [""]
+    units = [*(FIRST + place for place in range(len(world.units))), 999] if "{unit}" in form else [0]
     for address in addresses if "{study}" in form else addresses[:1]:
         for slug_ in named:
-            for attribute, submission in product(attributes, sent):
+            for attribute, submission, unit in product(attributes, sent, units):
                 named_ = {"collection": slug_, "attribute": attribute, "submission": submission}
+                named_ |= {"site": slug_.replace("collection", "site"), "unit": str(unit)}
                 yield _values(address) | named_
 
 
