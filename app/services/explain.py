@@ -81,7 +81,7 @@ async def standing(archive: Archive, caller: Caller, slug: str) -> Standing:
 def _standing(
     connection: Connection, collection: Known, viewer: Viewer, person: int | None, units: list[Explained]
 ) -> Standing:
-    entry = collections.get(connection, collection.slug)
+    entry = collections.get(connection, collection.id)
     return Standing(
         units,
         entry.licence if entry else "",
