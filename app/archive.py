@@ -6,13 +6,16 @@ from typing import Self
 
 from app.codecs import Codecs
 from app.database import Database
+from app.openid.provider import Provider
 from app.registry.rights import Rights
+from app.registry.uses import Uses
 from app.settings import Settings
 from app.storage.cache import Cache
 from app.storage.object_store import ObjectStore
 from app.storage.open import open_store
 from app.storage.recent import Recent
 from app.storage.spool import Spools
+from app.turnstile import Turnstile
 from app.wire.coding import Coded
 
 #: Instances taken apart at once, whoever sends them. A million elements, or what a deflated data set becomes,
@@ -25,6 +28,8 @@ RECENT = 32 << 20
 @dataclass(frozen=True, slots=True)
 class Archive:
     """Settings, database, rights, object store, arriving instances, codecs and cache of one running process.
+
+    `uses` notes which tokens are used, `turnstile` who tries too often; `provider` signs people in.
 
     `examining` are the turns in which arriving instances are taken apart, `planning` those in which answers
     of many instances are planned; `recent` holds answers that were made lately.
@@ -40,6 +45,9 @@ class Archive:
     cache: Cache
     planning: asyncio.Lock
     recent: Recent[Coded]
+    uses: Uses
+    turnstile: Turnstile
+    provider: Provider | None
 
     @classmethod
     async def open(cls, settings: Settings) -> Self:
@@ -57,12 +65,27 @@ class Archive:
         examining, planning = asyncio.Semaphore(EXAMINED_AT_ONCE), asyncio.Lock()
         rights = Rights(database)
         return cls(
-            settings, database, rights, store, spools, codecs, examining, cache, planning, Recent(RECENT)
+            settings,
+            database,
+            rights,
+            store,
+            spools,
+            codecs,
+            examining,
+            cache,
+            planning,
+            Recent(RECENT),
+            Uses(database),
+            Turnstile(),
+            Provider(settings) if settings.oidc_issuer else None,
         )
 
     async def close(self) -> None:
         """Give back connections and files, and end codec processes."""
         await self.codecs.close()
+        if self.provider:
+            await self.provider.close()
+        await self.uses.close()
         await self.database.close()
         await self.store.close()
         self.cache.close()

@@ -70,6 +70,10 @@ class NotSignedIn(Fact):
     """This archive needs sign-in: send 'Authorization: Bearer' with a token."""
 
 
+class InvalidToken(NotSignedIn):
+    """What you sent to sign in is not known here, has ended, or was taken back."""
+
+
 class Forbidden(Fact):
     """You may not do this."""
 
@@ -84,6 +88,10 @@ class PreconditionFailed(Fact):
 
 class TooMany(Fact):
     """Too many requests in too short a time: wait, and try again."""
+
+    def __init__(self, policy: str, most: int, seconds: int, wait: int) -> None:
+        super().__init__()
+        self.policy, self.most, self.seconds, self.wait = policy, most, seconds, wait
 
 
 class InvalidInstance(Fact):
@@ -124,6 +132,10 @@ class StoreUnavailable(Fact):
 
 class DatabaseUnavailable(Fact):
     """The database does not answer; try again later."""
+
+
+class ProviderUnavailable(Fact):
+    """The OpenID provider does not answer; try again later."""
 
 
 class FetchFailed(Fact):

@@ -15,10 +15,15 @@ from app.routers import (
     attributes,
     capabilities,
     health,
+    me,
+    people,
     problems,
     qido,
     rendered,
+    share_links,
+    sign_in,
     stow,
+    tokens,
     viewer,
     wado,
     wado_uri,
@@ -49,7 +54,10 @@ ALLOCATIONS = 20_000
 #: What is read below each root, the busiest first.
 READING = (wado.router, qido.router, rendered.router, wado_uri.router, capabilities.router)
 #: What stands beside the roots.
-BESIDE = (wado_uri.router, attributes.router, health.router)
+BESIDE = (
+    *(wado_uri.router, attributes.router, health.router, sign_in.router),
+    *(me.router, people.router, tokens.router, share_links.router),
+)
 
 
 def served_app() -> FastAPI:

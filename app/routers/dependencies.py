@@ -6,11 +6,15 @@ from fastapi import Depends, Path, Request
 
 from app.access.callers import Caller
 from app.archive import Archive
+from app.routers import rates
+from app.routers.addresses import public_url
+from app.routers.credentials import credentials
 from app.services.accounts import identify
 from app.services.root import Ask, Root
 from app.services.roots import archive_root, collection_root, enter, submission_root
 from app.viewer import Viewer
-from app.wire.forwarded import base_url
+
+CALLER = "readingroom.caller"
 
 
 async def get_archive(request: Request) -> Archive:
@@ -19,8 +23,14 @@ async def get_archive(request: Request) -> Archive:
 
 
 async def get_caller(request: Request) -> Caller:
-    """Who sent the request. Raises NotSignedIn."""
-    return await identify(_archive(request), request.headers.get("authorization"))
+    """Who sent the request, found out once. Raises InvalidToken, Forbidden, TooMany, ProviderUnavailable."""
+    caller: Caller | None = request.scope.get(CALLER)
+    if caller is None:
+        archive = _archive(request)
+        brought = credentials(request, archive)
+        caller = request.scope[CALLER] = await identify(archive, brought)
+        rates.count(request, archive, caller, brought.address)
+    return caller
 
 
 async def get_viewer(request: Request) -> Viewer:
@@ -56,32 +66,6 @@ async def get_root(request: Request) -> Root:
     if key := path.get("submission"):
         return await submission_root(archive, caller, host, key)
     return await archive_root(archive, caller, host)
-
-
-def public_url(request: Request, archive: Archive) -> str:
-    """The archive's address as this caller sees it, without a slash at the end."""
-    settings = archive.settings
-    if settings.public_url:
-        return settings.public_url
-    client = request.client.host if request.client else None
-    headers = _joined(request) if settings.trusted_proxies else {}
-    root_path = request.scope.get("root_path", "")
-    host = _with_port(request) if settings.local_mode else request.headers.get("host", "")
-    return base_url(request.scope["scheme"], host, root_path, client, headers, settings.trusted_proxies)
-
-
-def _joined(request: Request) -> dict[str, str]:
-    return {name: ",".join(request.headers.getlist(name)) for name in request.headers}
-
-
-def _with_port(request: Request) -> str:
-    """The Host header with the port that was connected to: dicomweb-client for Python leaves the port out.
-
-    Only where nothing can stand between us and the client, which would have a port of its own.
-    """
-    host, (_, port) = request.headers.get("host", ""), request.scope.get("server") or ("", None)
-    bare = host.rpartition("]")[2] if host.startswith("[") else host
-    return f"{host}:{port}" if port and ":" not in bare else host
 
 
 def get_ask(request: Request) -> Ask:

@@ -21,6 +21,10 @@ STATUS: dict[type[errors.Fact], tuple[int, dict[str, str]]] = {
     errors.InvalidRequest: (400, {}),
     errors.InvalidInstance: (400, {}),
     errors.NotSignedIn: (401, {"WWW-Authenticate": 'Bearer realm="Reading Room"'}),
+    errors.InvalidToken: (
+        401,
+        {"WWW-Authenticate": 'Bearer realm="Reading Room", error="invalid_token"'},
+    ),
     errors.Forbidden: (403, {}),
     errors.NotFound: (404, {}),
     errors.Conflict: (409, {}),
@@ -32,6 +36,7 @@ STATUS: dict[type[errors.Fact], tuple[int, dict[str, str]]] = {
     errors.TooLarge: (413, {}),
     errors.UnsupportedMediaType: (415, {}),
     errors.RangeNotSatisfiable: (416, {}),
+    errors.ProviderUnavailable: (503, {"Retry-After": "5"}),
     errors.StoreUnavailable: (503, {"Retry-After": "5"}),
     errors.DatabaseUnavailable: (503, {"Retry-After": "5"}),
 }
@@ -46,10 +51,9 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None, **m
 
 async def answer_fact(_: Request, fact: Exception) -> Response:
     """The response for a fact; one without a row in STATUS is our own fault."""
-    known = next((STATUS[kind] for kind in type(fact).__mro__ if kind in STATUS), None)
-    if known is None or not isinstance(fact, errors.Fact):
+    if not isinstance(fact, errors.Fact):
         raise fact
-    status, headers = known
+    status, headers = status_of(fact)
     match fact:
         case errors.NotModified(etag=tag):
             return Response(status_code=status, headers={**headers, "ETag": tag})
@@ -58,6 +62,26 @@ async def answer_fact(_: Request, fact: Exception) -> Response:
         case errors.RangeNotSatisfiable(size=size):
             return problem(status, fact.detail, {**headers, "Content-Range": f"bytes */{size}"})
     return problem(status, fact.detail, headers, **fact.more)
+
+
+def status_of(fact: errors.Fact) -> tuple[int, dict[str, str]]:
+    """A fact's status code and headers; one without a row in STATUS is our own fault, and raised."""
+    known = next((STATUS[kind] for kind in type(fact).__mro__ if kind in STATUS), None)
+    if known is None:
+        raise fact
+    status, headers = known
+    if isinstance(fact, errors.TooMany):
+        left = rate_limit(fact.policy, fact.most, fact.seconds, 0, fact.wait)
+        return status, {**headers, **left, "Retry-After": str(fact.wait)}
+    return status, headers
+
+
+def rate_limit(policy: str, most: int, seconds: int, left: int, wait: int) -> dict[str, str]:
+    """RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers)."""
+    return {
+        "RateLimit-Policy": f'"{policy}";q={most};w={seconds}',
+        "RateLimit": f'"{policy}";r={left};t={wait}',
+    }
 
 
 async def answer_http(request: Request, error: Exception) -> Response:

@@ -6,7 +6,19 @@ from dataclasses import dataclass
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
-from app.routers import attributes, health, qido, rendered, stow, wado, wado_uri
+from app.routers import (
+    attributes,
+    health,
+    me,
+    people,
+    qido,
+    rendered,
+    share_links,
+    stow,
+    tokens,
+    wado,
+    wado_uri,
+)
 
 #: The transactions of a DICOMweb root, each in the order in which they are tried.
 DICOMWEB: tuple[tuple[str, APIRouter], ...] = (
@@ -20,6 +32,10 @@ DICOMWEB: tuple[tuple[str, APIRouter], ...] = (
 ROUTERS = (
     *DICOMWEB,
     ("What could be searched for", attributes.router),
+    ("Who you are", me.router),
+    ("Tokens", tokens.router),
+    ("Share links", share_links.router),
+    ("People", people.router),
     ("About the archive itself", health.router),
 )
 

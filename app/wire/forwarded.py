@@ -62,6 +62,25 @@ def base_url(
     return address.url(scheme) + said.get("prefix", root_path).rstrip("/")
 
 
+def sender(client: str | None, headers: Mapping[str, str], trusted: Networks) -> str:
+    """The address from which the request set out, as far as trusted proxies tell; of IPv6 the /64 it lies in.
+
+    Arguments as those of `base_url`. Raises InvalidRequest when a field is longer than 16 kB.
+    """
+    told = client or ""
+    if is_trusted(client, trusted):
+        if "x-forwarded-for" in headers:
+            hops = members(headers["x-forwarded-for"])
+        else:
+            elements = (dict(parameters(";" + each) or ()) for each in members(headers.get("forwarded", "")))
+            hops = [element.get("for", "") for element in elements]
+        told = next((hop for hop in reversed(hops) if not is_trusted(hop, trusted)), told)
+    address = _address(told)
+    if isinstance(address, IPv6Address):
+        return str(IPv6Network((address, 64), strict=False))
+    return str(address or "")
+
+
 def is_trusted(client: str | None, trusted: Networks) -> bool:
     """Whether an address (an IPv4 one also when mapped into IPv6) lies in one of the networks."""
     address = _address(client or "") if trusted else None
