@@ -43,15 +43,15 @@ async def who_am_i(archive: AnArchive, caller: ACaller) -> Me:
         slug: [each for each in Capability if any(unit.id in viewer.where(each) for unit in known.units)]
         for slug, known in register.collections.items()
     }
-    name, groups = caller.name, list[str]()
     # Who follows a link is not told whose it is.
-    person = None if caller.using.startswith("link:") else caller.person
+    by_link, groups = caller.using.startswith("link:"), list[str]()
+    name, person = ("the bearer of a link", None) if by_link else (caller.name, caller.person)
     if person is not None:
         found = await archive.database.lookup(lambda connection: people.get(connection, person))
         groups = await archive.database.lookup(lambda connection: people.groups(connection, person))
         name = found.name if found else name
     return Me(
-        name=name if person == caller.person else "the bearer of a link",
+        name=name,
         person=person,
         signed_in=caller.signed_in,
         using=caller.using,

@@ -61,8 +61,8 @@ async def depart(request: Request, archive: AnArchive) -> Response:
 @router.get("/sign-in/callback")
 async def arrive(request: Request, archive: AnArchive) -> Response:
     """Come back from the OpenID provider."""
-    cookie = held(request, archive, JOURNEY)
-    journey = sign_in.provider(archive).unseal(cookie) if cookie else None
+    provider, cookie = sign_in.provider(archive), held(request, archive, JOURNEY)
+    journey = provider.unseal(cookie) if cookie else None
     try:
         if journey is None:
             raise InvalidToken("This sign-in took too long, or began in another browser: begin again.")

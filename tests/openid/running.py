@@ -34,7 +34,13 @@ class Provider:
 
     def mint(self, header: dict[str, Any] | None = None, **claims: Any) -> str:
         """A JWT of Mary's that is right but for these claims and this header; a claim of None is left out."""
-        right = {"iss": self.issuer, "aud": AUDIENCE, "sub": "mary", "iat": int(time()), "exp": int(time()) + 60}
+        right = {
+            "iss": self.issuer,
+            "aud": AUDIENCE,
+            "sub": "mary",
+            "iat": int(time()),
+            "exp": int(time()) + 60,
+        }
         said = {name: value for name, value in {**right, **claims}.items() if value is not None}
         answer = httpx.post(f"{self.issuer}/control/mint", json={"claims": said, "header": header or {}})
         return answer.raise_for_status().text
