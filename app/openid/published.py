@@ -14,8 +14,9 @@ from app.logs import told
 
 log = structlog.get_logger("readingroom")
 CONFIGURATION = "/.well-known/openid-configuration"
-#: Endpoints and keys are looked at again after this many seconds, keys that are not known at most so often.
-LASTING, AGAIN = 3600, 60
+#: Endpoints and keys are read again after this many seconds, for keys that are not known at most so often;
+#: until there are any, so often.
+LASTING, AGAIN, FIRST = 3600, 60, 1
 LARGEST = 1 << 20
 
 Json = dict[str, Any]
@@ -61,7 +62,7 @@ class Publications:
             # Who waited while another asked takes what that one got.
             if self._last and self._read_at >= asked_at:
                 return self._last
-            if monotonic() - self._tried_at < 1 or (self._last and monotonic() - self._tried_at < AGAIN):
+            if monotonic() - self._tried_at < (AGAIN if self._last else FIRST):
                 return self._kept()
             self._tried_at = monotonic()
             try:
@@ -102,7 +103,7 @@ async def fetch(http: httpx.AsyncClient, url: str, form: dict[str, str] | None =
         found = orjson.loads(body) if answer.is_success else None
     except httpx.HTTPStatusError:
         raise
-    except (httpx.HTTPError, httpx.InvalidURL, orjson.JSONDecodeError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         raise ProviderUnavailable from error
     if not isinstance(found, dict):
         raise ProviderUnavailable

@@ -32,6 +32,11 @@ class Provider:
         """It signs with another key from now on."""
         httpx.post(f"{self.issuer}/control/rotate").raise_for_status()
 
+    def keys(self) -> list[dict[str, Any]]:
+        """What it publishes of them."""
+        keys: list[dict[str, Any]] = httpx.get(f"{self.issuer}/jwks").json()["keys"]
+        return keys
+
     def mint(self, header: dict[str, Any] | None = None, **claims: Any) -> str:
         """A JWT of Mary's that is right but for these claims and this header; a claim of None is left out."""
         right = {

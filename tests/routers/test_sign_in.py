@@ -328,7 +328,7 @@ async def test_a_link_is_exchanged_for_a_cookie(room: House) -> None:
         # Whoever signed in is, once they are done with the link, who they were.
         await enter(guest)
         assert await me(guest) == "mary"
-        guest.cookies.update({"readingroom-link": await followed(room, body)})
+        guest.cookies.set("readingroom-link", await followed(room, body), "archive.test")
         assert await me(guest) == "the bearer of a link"
         await guest.post("/sign-out", headers=OURS)
         assert await me(guest) == "mary"
