@@ -23,6 +23,7 @@ from app.routers import (
     share_links,
     sign_in,
     stow,
+    submissions,
     tokens,
     viewer,
     wado,
@@ -37,7 +38,9 @@ from app.settings import Settings
 DESCRIPTION = """
 An open imaging archive: every cohort is a DICOMweb root. For research, not for diagnosis.
 
-`/dicom-web` is the whole archive, `/collections/{collection}/dicom-web` one collection of it,
+`/dicom-web` is the whole archive, `/without-results/dicom-web` the same but analysis results,
+`/collections/{collection}/dicom-web` one collection, `/collections/{collection}/with-results/dicom-web` that
+and the analysis results that lie in its studies,
 `/submissions/{submission}/dicom-web` what was sent and is not published yet; each answers QIDO-RS, WADO-RS
 and STOW-RS (DICOM PS3.18).
 """
@@ -45,6 +48,8 @@ and STOW-RS (DICOM PS3.18).
 ROOTS: dict[str, list[params.Depends]] = {
     "/dicom-web": [],
     "/collections/{collection}/dicom-web": [Depends(named_collection)],
+    "/collections/{collection}/with-results/dicom-web": [Depends(named_collection)],
+    "/without-results/dicom-web": [],
     "/submissions/{submission}/dicom-web": [Depends(named_submission)],
 }
 
@@ -55,8 +60,8 @@ ALLOCATIONS = 20_000
 READING = (wado.router, qido.router, rendered.router, wado_uri.router, capabilities.router)
 #: What stands beside the roots.
 BESIDE = (
-    *(wado_uri.router, attributes.router, health.router, sign_in.router),
-    *(me.router, people.router, tokens.router, share_links.router),
+    *(wado_uri.router, attributes.router, submissions.router, health.router),
+    *(sign_in.router, me.router, people.router, tokens.router, share_links.router),
 )
 
 

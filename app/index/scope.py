@@ -7,9 +7,9 @@ facet, no export. What they leave out does not exist for that caller.
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, FromClause, bindparam, false
+from sqlalchemy import BindParameter, ColumnElement, FromClause, and_, bindparam, false, or_, select
 
-from app.index.tables import SERIES, STUDY, listed, one_of
+from app.index.tables import SERIES, STUDY, listed, named, one_of
 from app.viewer import Viewer
 
 
@@ -19,17 +19,21 @@ class Scope:
 
     `collection` None is the whole archive; otherwise the id of one collection, latest version. `submission`
     is the id of one, of which it shows the drafts. `alone` says that all of it lies in one access unit: then
-    every study, series and instance has but one row in it.
+    every study, series and instance has but one row in it. `beside` are collections of which it shows what
+    lies in its own collection's studies, `without` such as it leaves out: analysis results.
     """
 
     collection: int | None = None
     submission: int | None = None
     alone: bool = False
+    beside: frozenset[int] = frozenset()
+    without: frozenset[int] = frozenset()
 
 
 ARCHIVE = Scope()
 
 _COLLECTION, _SUBMISSION = "scope_collection", "scope_submission"
+_BESIDE, _WITHOUT = "scope_beside", "scope_without"
 _UNITS, _STUDIES = "scope_units", "scope_studies"
 
 
@@ -38,11 +42,15 @@ def series_conditions(scope: Scope, viewer: Viewer, series: FromClause = SERIES)
 
     A viewer who sees all is asked nothing about access units; one who holds none sees nothing.
     """
-    conditions = _within(scope, series)
+    return [*_within(scope, viewer, series), *_seen(viewer, series)]
+
+
+def _seen(viewer: Viewer, series: FromClause) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
     if viewer.sees_all:
         return conditions
     if not viewer.units:
-        return [*conditions, false()]
+        return [false()]
     conditions.append(one_of(series.c.access_unit_id, bindparam(_UNITS, listed(sorted(viewer.units)))))
     if viewer.studies is not None:
         studies: BindParameter[str] = bindparam(_STUDIES, listed(sorted(viewer.studies)))
@@ -67,7 +75,9 @@ def shape(scope: Scope, viewer: Viewer) -> tuple[Scope, Viewer]:
     submission = None if scope.submission is None else 0
     units = frozenset({0} if viewer.units else ())
     studies = None if viewer.studies is None else frozenset[str]()
-    return Scope(collection, submission, scope.alone), Viewer("", viewer.sees_all, units, studies)
+    beside, without = (frozenset({0} if each else ()) for each in (scope.beside, scope.without))
+    kept = Scope(collection, submission, scope.alone, beside, without)
+    return kept, Viewer("", viewer.sees_all, units, studies)
 
 
 def parameters(scope: Scope, viewer: Viewer) -> dict[str, Any]:
@@ -75,16 +85,33 @@ def parameters(scope: Scope, viewer: Viewer) -> dict[str, Any]:
     return {
         _COLLECTION: scope.collection,
         _SUBMISSION: scope.submission,
+        _BESIDE: listed(sorted(scope.beside)),
+        _WITHOUT: listed(sorted(scope.without)),
         _UNITS: listed(sorted(viewer.units)),
         _STUDIES: listed(sorted(viewer.studies or ())),
     }
 
 
-def _within(scope: Scope, rows: FromClause) -> list[ColumnElement[bool]]:
+def _within(scope: Scope, viewer: Viewer, rows: FromClause) -> list[ColumnElement[bool]]:
     published = rows.c.added_version.is_not(None), rows.c.removed_version.is_(None)
     if scope.submission is not None:
         draft = rows.c.added_version.is_(None), rows.c.removed_version.is_(None)
         return [*draft, rows.c.submission_id == bindparam(_SUBMISSION, scope.submission)]
+    if scope.without:
+        left_out: BindParameter[str] = bindparam(_WITHOUT, listed(sorted(scope.without)))
+        return [*published, ~one_of(rows.c.collection_id, left_out)]
     if scope.collection is None:
         return [*published]
-    return [*published, rows.c.collection_id == bindparam(_COLLECTION, scope.collection)]
+    own = rows.c.collection_id == bindparam(_COLLECTION, scope.collection)
+    return [*published, or_(own, _beside(scope, viewer, rows)) if scope.beside else own]
+
+
+def _beside(scope: Scope, viewer: Viewer, rows: FromClause) -> ColumnElement[bool]:
+    """In one of the collections beside, and in a study of which the viewer sees something in this one."""
+    beside: BindParameter[str] = bindparam(_BESIDE, listed(sorted(scope.beside)))
+    own = named(STUDY, "own_study")
+    shared = select(own.c.id).where(
+        own.c.study_instance_uid == rows.c.study_instance_uid,
+        *series_conditions(Scope(scope.collection), viewer, own),
+    )
+    return and_(one_of(rows.c.collection_id, beside), shared.correlate(rows).exists())

@@ -12,11 +12,13 @@ from app.access.decide import Capabilities, Granted, Unit, by_unit, changes_next
 from app.database import Database
 from app.database.statements import Statement
 from app.models.types import now
-from app.registry.tables import COLLECTION, GRANT, MEMBER, RIGHTS, UNIT
+from app.registry.tables import ANALYSIS_SOURCE, COLLECTION, GRANT, MEMBER, RIGHTS, UNIT
 from app.viewer import Capability, Viewer
 
 #: The rolling collection that takes what is stored at the archive's own root.
 INBOX = "inbox"
+#: The kind of a collection whose series lie in the studies of others.
+RESULT = "analysis-result"
 #: Callers whose rights a process remembers until they change.
 REMEMBERED = 4_096
 
@@ -40,12 +42,14 @@ class Known:
 class Register:
     """Every collection by its slug, and every access unit by its row, when there were so many changes.
 
+    `sources` has, for each analysis result's row, those of the collections in whose studies its series lie.
     `viewers` are those who came since, each with the moment until which they may do the same.
     """
 
     revision: int
     collections: Mapping[str, Known]
     units: Mapping[int, Unit]
+    sources: Mapping[int, frozenset[int]]
     viewers: dict[Caller, tuple[datetime | None, Viewer]] = field(default_factory=dict)
 
 
@@ -128,7 +132,10 @@ def register(connection: Connection) -> Register:
         own.setdefault(unit.collection, []).append(unit)
     rows = connection.execute(_COLLECTIONS)
     collections = {row.slug: _known(row, own.get(row.id, ())) for row in rows}
-    return Register(count, collections, units)
+    sources: dict[int, set[int]] = {each.id: set() for each in collections.values() if each.kind == RESULT}
+    for result, source in connection.execute(_SOURCES):
+        sources.setdefault(result, set()).add(source)
+    return Register(count, collections, units, {row: frozenset(own) for row, own in sources.items()})
 
 
 def _known(row: Row[Any], units: Iterable[Unit]) -> Known:
@@ -151,6 +158,7 @@ _REVISION = Statement(select(RIGHTS.c.revision))
 _UNITS = select(*UNIT.c["id", "collection_id", "site_id", "tier", "embargo_until", "hidden"]).order_by(
     UNIT.c.id
 )
+_SOURCES = select(ANALYSIS_SOURCE.c["analysis_result_id"], ANALYSIS_SOURCE.c["collection_id"])
 _COLLECTIONS = select(*COLLECTION.c["id", "slug", "kind", "rolling"])
 _PERSON = bindparam("person", type_=GRANT.c.person_id.type)
 _MEMBERSHIP = (MEMBER.c.group_id == GRANT.c.group_id) & (MEMBER.c.person_id == _PERSON)

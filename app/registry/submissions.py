@@ -39,7 +39,7 @@ def open_of(connection: Connection, collection: int, access_unit: int, person: i
     own = [SUBMISSION.c[name].is_not_distinct_from(value) for name, value in place.items()]
     found = connection.execute(_select(SUBMISSION.c.state == OPEN, *own).order_by(SUBMISSION.c.id)).first()
     if found:
-        return Submission(*found.tuple())
+        return Submission(*found)
     key = token_hex(16)
     connection.execute(insert(SUBMISSION).values(**place, key=key, state=OPEN, opened_at=now()))
     made = find(connection, key)

@@ -12,7 +12,14 @@ from app.routers.addresses import public_url
 from app.routers.credentials import credentials
 from app.services.accounts import identify
 from app.services.root import Ask, Root
-from app.services.roots import archive_root, collection_root, enter, submission_root
+from app.services.roots import (
+    archive_root,
+    bare_root,
+    collection_root,
+    enriched_root,
+    enter,
+    submission_root,
+)
 from app.viewer import Viewer
 
 CALLER = "readingroom.caller"
@@ -63,11 +70,13 @@ async def get_root(request: Request) -> Root:
     """The root in the request's path. Raises NotSignedIn, NotFound."""
     archive, path = _archive(request), request.path_params
     caller, host = await get_caller(request), public_url(request, archive)
+    results = request.scope["path"].partition("/dicom-web")[0].rpartition("/")[2]
     if slug := path.get("collection"):
-        return await collection_root(archive, caller, host, slug)
+        opened = enriched_root if results == "with-results" else collection_root
+        return await opened(archive, caller, host, slug)
     if key := path.get("submission"):
         return await submission_root(archive, caller, host, key)
-    return await archive_root(archive, caller, host)
+    return await (bare_root if results == "without-results" else archive_root)(archive, caller, host)
 
 
 def get_ask(request: Request) -> Ask:

@@ -15,6 +15,7 @@ from app.routers import (
     rendered,
     share_links,
     stow,
+    submissions,
     tokens,
     wado,
     wado_uri,
@@ -32,6 +33,7 @@ DICOMWEB: tuple[tuple[str, APIRouter], ...] = (
 ROUTERS = (
     *DICOMWEB,
     ("What could be searched for", attributes.router),
+    ("What was sent and is not published yet", submissions.router),
     ("Who you are", me.router),
     ("Tokens", tokens.router),
     ("Share links", share_links.router),

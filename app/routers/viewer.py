@@ -107,8 +107,9 @@ def _page(request: Request, archive: Archive, contents: Contents) -> bytes:
 def _addresses(request: Request, archive: Archive) -> tuple[str, str]:
     """The paths, as this caller sees them, of the archive and of the part of it that is looked at."""
     home = urlsplit(public_url(request, archive)).path
-    slug = request.path_params.get("collection")
-    return home, home if slug is None else f"{home}/collections/{quote(slug, safe='')}"
+    part = request.scope["route"].path_format.partition("/viewer")[0]
+    named = {name: quote(value, safe="") for name, value in request.path_params.items()}
+    return home, home + part.format_map(named)
 
 
 def _made(body: bytes, media_type: str) -> Response:

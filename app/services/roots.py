@@ -14,6 +14,9 @@ from app.registry.submissions import Submission
 from app.services.root import Root
 from app.viewer import Capability, Viewer
 
+#: With any of these somebody may send something.
+SENDING = (Capability.SUBMIT, Capability.ANNOTATE)
+
 
 async def enter(archive: Archive, caller: Caller) -> tuple[Register, Viewer]:
     """All there is, and what the caller may do. Raises NotSignedIn where strangers may do nothing at all."""
@@ -48,12 +51,28 @@ async def archive_root(archive: Archive, caller: Caller, host: str) -> Root:
     return Root(archive, ARCHIVE, viewer, host, "/dicom-web", INBOX)
 
 
+async def bare_root(archive: Archive, caller: Caller, host: str) -> Root:
+    """All published data but analysis results. Raises NotSignedIn."""
+    register, viewer = await enter(archive, caller)
+    scope = Scope(without=frozenset(register.sources))
+    return Root(archive, scope, viewer, host, "/without-results/dicom-web", INBOX)
+
+
 async def collection_root(archive: Archive, caller: Caller, host: str, slug: str) -> Root:
     """One collection, latest version. Raises NotSignedIn, NotFound."""
     register, viewer = await enter(archive, caller)
     found = known(register, viewer, slug)
     scope = Scope(found.id, alone=len(found.units) == 1)
     return Root(archive, scope, viewer, host, f"/collections/{slug}/dicom-web", slug)
+
+
+async def enriched_root(archive: Archive, caller: Caller, host: str, slug: str) -> Root:
+    """One collection, and the analysis results that lie in its studies. Raises NotSignedIn, NotFound."""
+    register, viewer = await enter(archive, caller)
+    found = known(register, viewer, slug)
+    results = frozenset(result for result, sources in register.sources.items() if found.id in sources)
+    scope = Scope(found.id, alone=len(found.units) == 1 and not results, beside=results)
+    return Root(archive, scope, viewer, host, f"/collections/{slug}/with-results/dicom-web", slug)
 
 
 async def submission_root(archive: Archive, caller: Caller, host: str, key: str) -> Root:
@@ -69,7 +88,7 @@ def may_see(submission: Submission, viewer: Viewer) -> bool:
     """Whether the viewer is who sent it and still may submit, or a curator of where it goes."""
     unit = submission.access_unit_id
     sent = viewer.person is not None and submission.person_id == viewer.person
-    may_send = any(viewer.holds(each, unit) for each in (Capability.SUBMIT, Capability.ANNOTATE))
+    may_send = any(viewer.holds(each, unit) for each in SENDING)
     return (sent and may_send) or viewer.holds(Capability.CURATE, unit)
 
 

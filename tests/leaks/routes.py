@@ -1,0 +1,136 @@
+"""How each route of the OpenAPI document is asked. One that is not in these tables makes the test fail."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import product
+
+from tests.leaks.filled import key, slug
+from tests.leaks.world import World
+
+Address = tuple[str, str, str]
+UNKNOWN: Address = ("9.9", "9.9.1", "9.9.1.1")
+ROOTS = (
+    "/dicom-web",
+    "/without-results/dicom-web",
+    "/collections/{collection}/dicom-web",
+    "/collections/{collection}/with-results/dicom-web",
+    "/submissions/{submission}/dicom-web",
+)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request without a body."""
+
+    path: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+_JSON, _MULTI = {"accept": "application/dicom+json"}, {"accept": 'multipart/related; type="*/*"'}
+_STORED = {"accept": 'multipart/related; type="application/dicom"; transfer-syntax=*'}
+_OCTETS = {"accept": "application/octet-stream"}
+_ZIP, _PNG, _XML = {"accept": "application/zip"}, {"accept": "image/png"}, {"accept": "application/dicom+xml"}
+_STUDY = "/studies/{study}"
+_SERIES = _STUDY + "/series/{series}"
+_INSTANCE = _SERIES + "/instances/{instance}"
+_ASKED = "?requestType=WADO&studyUID={study}&seriesUID={series}&objectUID={instance}"
+_SEARCHES = (
+    *("", "?limit=1", "?offset=1", "?includefield=all", "?ModalitiesInStudy=CT", "?PatientID=*0x*"),
+    *("?Manufacturer=*", "?PatientName=Name*&fuzzymatching=true"),
+    "?includefield=NumberOfStudyRelatedInstances",
+)
+
+#: Of a route below a root: what is put behind its path, and the headers sent with it.
+BELOW: dict[str, list[tuple[str, dict[str, str]]]] = {
+    "/studies": [(search, _JSON) for search in _SEARCHES] + [("", _XML)],
+    "/series": [(search, _JSON) for search in _SEARCHES[:4]],
+    "/instances": [(search, _JSON) for search in _SEARCHES[:4]],
+    _STUDY + "/series": [("", _JSON), ("?Modality=CT&limit=1", _JSON)],
+    _STUDY + "/instances": [("", _JSON)],
+    _SERIES + "/instances": [("", _JSON), ("?includefield=all", _JSON)],
+    _STUDY: [("", _STORED), ("", _ZIP)],
+    _SERIES: [("", _STORED)],
+    _INSTANCE: [("", _STORED), ("", {"accept": "text/html"})],
+    _STUDY + "/metadata": [("", _JSON)],
+    _SERIES + "/metadata": [("", _JSON), ("", _XML)],
+    _INSTANCE + "/metadata": [("", _JSON), ("", {**_JSON, "if-none-match": "*"})],
+    _INSTANCE + "/frames/{frames}": [("", _OCTETS), ("", {**_OCTETS, "range": "bytes=0-3"})],
+    _INSTANCE + "/bulkdata/{path}": [("", _OCTETS), ("", {**_OCTETS, "if-none-match": "*"})],
+    _INSTANCE + "/pixeldata": [("", _OCTETS)],
+    _SERIES + "/pixeldata": [("", _MULTI)],
+    _STUDY + "/pixeldata": [("", _MULTI)],
+    _INSTANCE + "/frames/{frames}/rendered": [("", _PNG)],
+    _INSTANCE + "/frames/{frames}/thumbnail": [("", _PNG)],
+    _INSTANCE + "/rendered": [("", _PNG), ("", {**_PNG, "if-none-match": "*"})],
+    _INSTANCE + "/thumbnail": [("", _PNG)],
+    _SERIES + "/rendered": [("", _PNG)],
+    _SERIES + "/thumbnail": [("", _PNG)],
+    _STUDY + "/rendered": [("", {"accept": 'multipart/related; type="image/png"'})],
+    _STUDY + "/thumbnail": [("", _PNG)],
+    "/wado": [(_ASKED, {}), (_ASKED + "&contentType=application/dicom", {})],
+    "/": [("", {})],
+}
+_COLLECTION = "?collection={collection}"
+#: Routes beside the roots: what is asked of each.
+BESIDE: dict[str, list[str]] = {
+    "/wado": [_ASKED],
+    "/api/v1/attributes": ["", _COLLECTION, "?matching=0010*"],
+    "/api/v1/attributes/{attribute}": ["", _COLLECTION],
+    "/api/v1/submissions": ["", _COLLECTION, "?limit=1"],
+    "/api/v1/submissions/{submission}": [""],
+}
+#: What holds nothing of the archive's data, and is the same for all.
+PUBLIC = {"/healthz", "/readyz", "/metrics"}
+#: Routes that do nothing but change something, and the test that tries them.
+CHANGING: dict[str, str] = {}
+ATTRIBUTES = ("PatientID", "00080070", "SeriesDescription")
+
+
+def asked(path: str, world: World, addresses: list[Address]) -> Iterator[Asked]:
+    """Every way in which a route that reads is asked in this world. Raises KeyError for one that is new."""
+    for root in sorted(ROOTS, key=len, reverse=True):
+        if path.startswith(root):
+            yield from _below(root, path.removeprefix(root), world, addresses)
+            return
+    if path not in PUBLIC:
+        for query in BESIDE[path]:
+            for values in _beside(path + query, world, addresses):
+                yield Asked((path + query).format(**values))
+
+
+def _beside(form: str, world: World, addresses: list[Address]) -> Iterator[dict[str, str]]:
+    """What is put into a route's path and query: of what does not stand in it, one value."""
+    named = slugs(world) if "{collection}" in form else [""]
+    attributes = ATTRIBUTES if "{attribute}" in form else ("",)
+    sent = [*map(key, world.drafts), "0" * 32] if "{submission}" in form else [""]
+    for address in addresses if "{study}" in form else addresses[:1]:
+        for slug_ in named:
+            for attribute, submission in product(attributes, sent):
+                named_ = {"collection": slug_, "attribute": attribute, "submission": submission}
+                yield _values(address) | named_
+
+
+def _below(root: str, path: str, world: World, addresses: list[Address]) -> Iterator[Asked]:
+    for query, headers in BELOW[path]:
+        for named in _named(root, world):
+            for address in addresses if "{study}" in path + query else addresses[:1]:
+                yield Asked((root + path + query).format(**named, **_values(address)), headers)
+
+
+def _named(root: str, world: World) -> list[dict[str, str]]:
+    if "{collection}" in root:
+        return [{"collection": each} for each in slugs(world)]
+    if "{submission}" in root:
+        return [{"submission": each} for each in (*map(key, world.drafts), "0" * 32)]
+    return [{}]
+
+
+def slugs(world: World) -> list[str]:
+    """The collections' names, and one that is none."""
+    return [*(slug(number) for number in range(len(world.rolling))), "none"]
+
+
+def _values(address: Address) -> dict[str, str]:
+    study, series, instance = address
+    named = {"study": study, "series": series, "instance": instance}
+    return named | {"frames": "1", "path": "7FE00010"}
