@@ -76,13 +76,20 @@ BESIDE: dict[str, list[str]] = {
     "/wado": [_ASKED],
     "/api/v1/attributes": ["", _COLLECTION, "?matching=0010*"],
     "/api/v1/attributes/{attribute}": ["", _COLLECTION],
+    "/api/v1/me": [""],
+    "/api/v1/people": ["", "?limit=1"],
+    "/api/v1/people/{person}": [""],
+    "/api/v1/share-links": [""],
+    "/api/v1/share-links/{link}": [""],
+    "/api/v1/tokens": [""],
+    "/api/v1/tokens/{token}": [""],
     "/api/v1/submissions": ["", _COLLECTION, "?limit=1"],
     "/api/v1/submissions/{submission}": [""],
 }
 #: What holds nothing of the archive's data, and is the same for all.
 PUBLIC = {"/healthz", "/readyz", "/metrics"}
 #: Routes that do nothing but change something, and the test that tries them.
-CHANGING: dict[str, str] = {}
+CHANGING: dict[str, str] = {"/api/v1/tokens/{token}/rotate": "tests/routers/test_tokens.py"}
 ATTRIBUTES = ("PatientID", "00080070", "SeriesDescription")
 
 
@@ -133,4 +140,5 @@ def slugs(world: World) -> list[str]:
 def _values(address: Address) -> dict[str, str]:
     study, series, instance = address
     named = {"study": study, "series": series, "instance": instance}
-    return named | {"frames": "1", "path": "7FE00010"}
+    rows = dict.fromkeys(("person", "link", "token"), "1")
+    return named | rows | {"frames": "1", "path": "7FE00010"}
