@@ -9,12 +9,14 @@ from app.database import Database
 from app.openid.provider import Provider
 from app.registry.rights import Rights
 from app.registry.uses import Uses
+from app.registry.views import Views
 from app.settings import Settings
 from app.storage.cache import Cache
 from app.storage.object_store import ObjectStore
 from app.storage.open import open_store
 from app.storage.recent import Recent
 from app.storage.spool import Spools
+from app.turns import Turns
 from app.turnstile import Turnstile
 from app.wire.coding import Coded
 
@@ -32,7 +34,8 @@ class Archive:
     `uses` notes which tokens are used, `turnstile` who tries too often; `provider` signs people in.
 
     `examining` are the turns in which arriving instances are taken apart, `planning` those in which answers
-    of many instances are planned; `recent` holds answers that were made lately.
+    of many instances are planned, a slice in each; `recent` holds answers that were made lately, `views` who
+    asked for what.
     """
 
     settings: Settings
@@ -43,11 +46,12 @@ class Archive:
     codecs: Codecs
     examining: asyncio.Semaphore
     cache: Cache
-    planning: asyncio.Lock
+    planning: Turns
     recent: Recent[Coded]
     uses: Uses
     turnstile: Turnstile
     provider: Provider | None
+    views: Views
 
     @classmethod
     async def open(cls, settings: Settings) -> Self:
@@ -62,12 +66,11 @@ class Archive:
         )
         codecs = Codecs(settings.codec_processes, settings.codec_seconds, settings.codec_memory)
         cache = Cache(settings.data / "cache", settings.cache_bytes, settings.spare_bytes)
-        examining, planning = asyncio.Semaphore(EXAMINED_AT_ONCE), asyncio.Lock()
-        rights = Rights(database)
+        examining, planning = asyncio.Semaphore(EXAMINED_AT_ONCE), Turns()
         return cls(
             settings,
             database,
-            rights,
+            Rights(database),
             store,
             spools,
             codecs,
@@ -78,6 +81,7 @@ class Archive:
             Uses(database),
             Turnstile(),
             Provider(settings) if settings.oidc_issuer else None,
+            Views(),
         )
 
     async def close(self) -> None:

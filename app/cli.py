@@ -1,7 +1,8 @@
 """The `readingroom` command."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+import json
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -10,11 +11,14 @@ from typing import Annotated, Any, TypeVar
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import Progress
 
 from app.database import Database, check_revision
 from app.database import migrate as migrate_database
 from app.errors import Fact
 from app.settings import Settings
+
+T = TypeVar("T")
 
 app = typer.Typer(
     help="Reading Room, an open imaging archive. For research, not for diagnosis.",
@@ -25,7 +29,6 @@ app = typer.Typer(
 
 people = typer.Typer(help="Who may sign in.", no_args_is_help=True)
 app.add_typer(people, name="people")
-T = TypeVar("T")
 
 
 def _option(name: str) -> Any:
@@ -215,20 +218,9 @@ def _ask_password() -> str:
     return given
 
 
-def _on(data: Path | None, database: str | None, work: Callable[[Database], Awaitable[T]]) -> T:
-    """What the work on the archive's database gives."""
-
-    async def run() -> T:
-        url = Settings.load(data=data, database=database).database_url
-        await check_revision(url)
-        opened = await Database.open(url)
-        try:
-            return await work(opened)
-        finally:
-            await opened.close()
-
+def _on(data: Path | None, database: str | None, work: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
     with _said_plainly():
-        return asyncio.run(run())
+        return _on_database(Settings.load(data=data, database=database), work)
 
 
 @app.command()
@@ -237,3 +229,56 @@ def conformance() -> None:
     from app.conformance import statement
 
     typer.echo(statement(), nl=False)
+
+
+audit = typer.Typer(
+    help="What was done, by whom: make sure of it, or take its anchors away.", no_args_is_help=True
+)
+app.add_typer(audit, name="audit")
+Kept = Annotated[
+    Path | None, typer.Option("--anchors", help="Compare with what `audit anchors` wrote earlier.")
+]
+
+
+@audit.command("verify")
+def audit_verify(data: Data = None, database: DatabaseUrl = None, anchors: Kept = None) -> None:
+    """Find entries that were changed, taken away or put elsewhere; 1 is the exit code where there are any."""
+    from app.services import audit_check
+
+    console = Console()
+    with _said_plainly(), Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("Reading the audit", total=None)
+        kept = audit_check.kept(anchors) if anchors else []
+        found = _on_database(
+            Settings.load(data=data, database=database),
+            lambda opened: audit_check.verify(
+                opened, kept, lambda done, total: bar.update(task, completed=done, total=total)
+            ),
+        )
+    for each in found:
+        console.print(f"[red]{each.kind}[/red]: {escape(each.where)} ({each.said})", soft_wrap=True)
+    if found:
+        raise typer.Exit(1)
+    console.print("The audit is as it was written.")
+
+
+@audit.command("anchors")
+def audit_anchors(data: Data = None, database: DatabaseUrl = None) -> None:
+    """Print the anchors, a JSON object in each line, to be kept where nobody here can change them."""
+    from app.services import audit_check
+
+    with _said_plainly():
+        for each in _on_database(Settings.load(data=data, database=database), audit_check.anchors):
+            typer.echo(json.dumps(each))
+
+
+def _on_database(settings: Settings, work: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
+    async def run() -> T:
+        await check_revision(settings.database_url)
+        opened = await Database.open(settings.database_url)
+        try:
+            return await work(opened)
+        finally:
+            await opened.close()
+
+    return asyncio.run(run())

@@ -13,6 +13,7 @@ from app.archive import Archive
 from app.database import check_revision
 from app.routers import (
     attributes,
+    audit,
     capabilities,
     health,
     me,
@@ -33,6 +34,7 @@ from app.routers.below_root import put_below
 from app.routers.dependencies import named_collection, named_submission
 from app.routers.heads import heads
 from app.routers.middleware import middleware
+from app.services.views import audited
 from app.settings import Settings
 
 DESCRIPTION = """
@@ -60,7 +62,7 @@ ALLOCATIONS = 20_000
 READING = (wado.router, qido.router, rendered.router, wado_uri.router, capabilities.router)
 #: What stands beside the roots.
 BESIDE = (
-    *(wado_uri.router, attributes.router, submissions.router, health.router),
+    *(wado_uri.router, attributes.router, submissions.router, audit.router, health.router),
     *(sign_in.router, me.router, people.router, tokens.router, share_links.router),
 )
 
@@ -90,7 +92,8 @@ def create_app(settings: Settings | None = None, *, warm: bool = False) -> FastA
         app.state.archive = archive
         warming = asyncio.create_task(archive.codecs.warm()) if warm else None
         try:
-            yield
+            async with audited(archive):
+                yield
         finally:
             if warming:
                 warming.cancel()

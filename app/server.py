@@ -38,14 +38,11 @@ def serve(settings: Settings, console: Console) -> None:
         settings = settings.model_copy(update={"log_key": SecretStr(token_hex(32))})
     with listener(settings) as bound, _environment(settings):
         asyncio.run(migrate(settings.database_url))
-        stopped = threading.Event()
-        threading.Thread(target=_announce, args=(settings, bound, stopped, console), daemon=True).start()
         try:
-            _run(settings, bound)
+            with _announcing(settings, bound, console):
+                _run(settings, bound)
         except KeyboardInterrupt:
             console.print("Stopped.")
-        finally:
-            stopped.set()
 
 
 def listener(settings: Settings) -> socket.socket:
@@ -113,6 +110,19 @@ def _run(settings: Settings, bound: socket.socket) -> None:
         Multiprocess(config, sockets=[bound]).run()
     else:
         uvicorn.Server(config).run(sockets=[bound])
+
+
+@contextmanager
+def _announcing(settings: Settings, bound: socket.socket, console: Console) -> Iterator[None]:
+    """Say where to look once it answers; whatever happens within, nothing is said after it."""
+    stopped = threading.Event()
+    thread = threading.Thread(target=_announce, args=(settings, bound, stopped, console), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join()
 
 
 def _announce(settings: Settings, bound: socket.socket, stopped: threading.Event, console: Console) -> None:

@@ -45,7 +45,7 @@ def test_version() -> None:
     assert (result.exit_code, result.output) == (0, f"readingroom {version('readingroom')}\n")
 
 
-@pytest.mark.parametrize("command", ["serve", "viewer", "demo", "migrate", "conformance", "people"])
+@pytest.mark.parametrize("command", ["serve", "viewer", "demo", "migrate", "conformance", "audit", "people"])
 def test_every_command_explains_itself(command: str) -> None:
     result = RUN.invoke(app, [command, "--help"])
     assert result.exit_code == 0

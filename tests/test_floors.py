@@ -23,7 +23,7 @@ FLOORS = (
     ("rules", ("query", "access", "deid", "qc")),
     ("formats", ("dicom", "wire")),
     ("settings", ("settings", "logs")),
-    ("ground", ("errors", "threads", "viewer")),
+    ("ground", ("errors", "threads", "turns", "viewer")),
 )
 #: The doors are two ways into one command; every other neighbours leave each other alone.
 NEIGHBOURS = {("__main__", "cli")}

@@ -3,10 +3,11 @@
 import sqlite3
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from app.database.statements import Statement
 from app.errors import Misconfigured
 
 SECONDS_TO_CONNECT = 10
@@ -25,6 +26,8 @@ PRAGMAS = {
     "synchronous": "FULL",
     "temp_store": "MEMORY",
 }
+
+_BEGIN = Statement(text("BEGIN IMMEDIATE"))
 
 
 def parse(url: str) -> URL:
@@ -48,7 +51,7 @@ def parse(url: str) -> URL:
 def sqlite_writer(url: URL) -> Engine:
     """One connection, whose transactions take the write lock as they begin, so that none fails half-way."""
     engine = _sqlite(url, 1)
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    event.listen(engine, "begin", _BEGIN.rows)
     return engine
 
 

@@ -69,7 +69,7 @@ class _Encoder:
                 charset = self._charset(element)
                 attributes["00080005"] = {"vr": "CS", "Value": [_UTF8]}
             else:
-                key = f"{tag:08X}"
+                key = _key(tag)
                 attributes[key] = self._attribute(element, key, charset, path)
         return attributes
 
@@ -103,8 +103,9 @@ class _Encoder:
         return charset
 
     def _text(self, value: bytes, element: Element, charset: CharacterSet) -> Json:
-        if value.isascii() and b"\x1b" not in value:
-            return (_remembered if len(value) <= _SHORT else _plain)(element.vr, value)
+        plain = (_remembered if len(value) <= _SHORT else _plain)(element.vr, value)
+        if plain is not None:
+            return plain
         text, exact = charset.decode(value, NAME if element.vr == "PN" else TEXT)
         if not exact:
             self._warn(f"{name(element.tag)} has bytes outside of its character set.")
@@ -128,13 +129,19 @@ class _Encoder:
         return {"vr": vr, "InlineBinary": b64encode(value).decode("ascii")}
 
 
+@lru_cache(1 << 13)
+def _key(tag: int) -> str:
+    return f"{tag:08X}"
+
+
 def _told(vr: str, text: str) -> Json:
     values = TEXTS[vr](text)
     return {"vr": vr, "Value": values} if values else {"vr": vr}
 
 
-def _plain(vr: str, value: bytes) -> Json:
-    return _told(vr, value.decode("ascii"))
+def _plain(vr: str, value: bytes) -> Json | None:
+    """Text of ASCII; None for what takes a character set."""
+    return _told(vr, value.decode("ascii")) if value.isascii() and b"\x1b" not in value else None
 
 
 #: The instances of a series say mostly the same: one object stands in all of them, and nobody changes it.

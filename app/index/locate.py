@@ -1,7 +1,8 @@
 """Finds what a retrieval asks for: rows by address, within what the scope shows and the viewer may see."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from itertools import starmap
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
@@ -38,7 +39,7 @@ class Located(NamedTuple):
     size: int
     sha256: bytes
     crc32: int
-    parts: Mapping[Part, bytes | None]
+    parts: Mapping[Part, bytes | None] = _NO_PARTS
 
     @property
     def resource(self) -> Resource:
@@ -75,8 +76,8 @@ def instance(
     Study, series and instance must all be right. Where several collections hold it, the earliest row answers.
     """
     values = {**parameters(scope, viewer), **_address(resource)}
-    row = connection.execute(_instance(shape(scope, viewer), parts), values).first()
-    return _located(row, parts) if row else None
+    rows = connection.execute(_instance(shape(scope, viewer), parts), values).all()
+    return next(_located(rows, parts), None)
 
 
 def instances(
@@ -89,7 +90,7 @@ def instances(
     """
     values = {**parameters(scope, viewer), **_address(resource)}
     rows = connection.execute(_instances(shape(scope, viewer), _depth(resource), parts), values).all()
-    found = [_located(row, parts) for row in rows]
+    found = list(_located(rows, parts))
     return found if len({each.instance for each in found}) == len(found) else _answering(found)
 
 
@@ -228,7 +229,9 @@ def _plain(uid: str | None) -> str | None:
     return uid and uid.encode(errors="replace").decode().replace("\0", "?")
 
 
-def _located(row: Row[Any], parts: tuple[Part, ...]) -> Located:
+def _located(rows: Iterable[Row[Any]], parts: tuple[Part, ...]) -> Iterator[Located]:
     # By place, as `_FACTS` has them: by name each would cost as much as the whole row does so.
-    large = dict(zip(parts, row[len(_FACTS) :], strict=True)) if parts else _NO_PARTS
-    return Located._make((*row[: len(_FACTS)], large))
+    if not parts:
+        return starmap(Located, rows)
+    facts = len(_FACTS)
+    return (Located._make((*row[:facts], dict(zip(parts, row[facts:], strict=True)))) for row in rows)

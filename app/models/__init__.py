@@ -12,6 +12,7 @@ from app.models.access import (
     Rights,
     ShareLink,
     Token,
+    Usage,
 )
 from app.models.collections import (
     AccessUnit,
@@ -49,4 +50,5 @@ __all__ = [
     "TagPath",
     "TagValue",
     "Token",
+    "Usage",
 ]

@@ -183,18 +183,37 @@ class AuditEntry(SQLModel, table=True):
 
     __table_args__ = (
         UniqueConstraint("chain", "number", name="audit_once"),
-        Index("audit_at", "at"),
-        Index("audit_who", "who", "at"),
-        Index("audit_collection", "collection_id", "at"),
+        Index("audit_at", "at", "id"),
+        Index("audit_who", "who", "at", "id"),
+        Index("audit_collection", "collection_id", "at", "id"),
     )
 
 
 class AuditAnchor(SQLModel, table=True):
-    """Where a chain stood at an hour: who changes entries before it must change this as well."""
+    """Where a chain stood at a moment: who changes entries before it must change this as well.
+
+    `entry` is the digest of the chain's entry of this number; anchors are a chain themselves, by `id`.
+    """
 
     __tablename__ = "audit_anchor"
 
-    chain: str = Field(primary_key=True, sa_type=ByteText)
-    number: int = Field(primary_key=True, sa_type=Key)
+    id: int | None = _id()
+    chain: str = Field(sa_type=ByteText)
+    number: int = Field(sa_type=Key)
     at: datetime = _moment()
+    entry: bytes = Field(sa_type=Bytes)
     digest: bytes = Field(sa_type=Bytes)
+
+    __table_args__ = (UniqueConstraint("chain", "number", name="anchor_once"),)
+
+
+class Usage(SQLModel, table=True):
+    """What one caller did in a collection in a month (`2026-03`): sums over the audit's entries of views."""
+
+    collection_id: int = Field(primary_key=True, sa_type=Key)
+    month: str = Field(primary_key=True, sa_type=ByteText)
+    who: str = Field(primary_key=True, sa_type=ByteText)
+    act: str = Field(primary_key=True, sa_type=ByteText)
+    requests: int = Field(default=0, sa_type=Key)
+    instances: int = Field(default=0, sa_type=Key)
+    bytes: int = Field(default=0, sa_type=Key)

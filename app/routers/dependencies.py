@@ -9,6 +9,7 @@ from app.access.secrets import Credentials
 from app.archive import Archive
 from app.routers import rates
 from app.routers.addresses import public_url
+from app.routers.counted import note
 from app.routers.credentials import credentials
 from app.services.accounts import identify
 from app.services.root import Ask, Root
@@ -22,7 +23,8 @@ from app.services.roots import (
 )
 from app.viewer import Viewer
 
-CALLER = "readingroom.caller"
+#: Where it stands in the request who sent it, once that is known.
+CALLER = "readingroom.identified"
 
 
 async def get_archive(request: Request) -> Archive:
@@ -39,6 +41,7 @@ async def get_caller(request: Request) -> Caller:
         brought = Credentials() if archive.settings.local_mode else credentials(request, archive)
         caller = request.scope[CALLER] = await identify(archive, brought)
         rates.count(request, archive, caller, brought.address)
+        note(request.scope, archive, caller)
     return caller
 
 

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.access.secrets import LINK
 from app.logs import told
-from app.routers import metrics, traces
+from app.routers import counted, metrics, traces
 from app.routers.credentials import LINK_TOKEN, READING
 from app.routers.problems import problem
 from app.routers.rates import LEFT
@@ -157,6 +157,8 @@ class Telemetry:
         seconds = perf_counter() - exchange.began
         status = "left" if exchange.left else f"{exchange.status // 100}xx" if exchange.status else "none"
         metrics.observe(trace.route, trace.method, status, seconds, exchange.received, exchange.sent)
+        whole = exchange.complete and not exchange.left
+        counted.count(scope, trace.route, exchange.status, exchange.received, exchange.sent, whole=whole)
         tell = log.error if exchange.status >= 500 else log.debug if trace.route in POLLED else log.info
         tell(
             "request",

@@ -8,6 +8,7 @@ from fastapi import Request, Response
 from starlette.types import Message, Receive, Scope, Send
 
 from app.dicom.description import Json
+from app.routers.counted import INSTANCES
 from app.services.forms import DICOM_JSON, ZIP
 from app.services.plan import Piece, Plan
 from app.storage.object_store import FileRange
@@ -33,6 +34,7 @@ class PlanResponse(Response):
         self.background = None
         self._plan = plan
         self._request = request
+        request.scope[INSTANCES] = len(plan.parts)
         # The boundary follows from the entity tag, so that equal tags mean equal bytes. A digest of the data
         # cannot stand in the data.
         self._boundary = plan.etag.strip('"')

@@ -8,6 +8,7 @@ from fastapi.routing import APIRoute
 
 from app.routers import (
     attributes,
+    audit,
     health,
     me,
     people,
@@ -34,6 +35,7 @@ ROUTERS = (
     *DICOMWEB,
     ("What could be searched for", attributes.router),
     ("What was sent and is not published yet", submissions.router),
+    ("Who did what", audit.router),
     ("Who you are", me.router),
     ("Tokens", tokens.router),
     ("Share links", share_links.router),

@@ -12,6 +12,7 @@ from app.dicom.store_response import Failed, Outcome
 from app.dicom.xml_model import to_xml
 from app.errors import TooLarge, UnsupportedMediaType
 from app.routers.below_root import RootRoute
+from app.routers.counted import INSTANCES, PLACE
 from app.routers.dependencies import ARoot, get_ask
 from app.routers.responses import dicom_json
 from app.routers.wado import address
@@ -93,6 +94,8 @@ async def _store(request: Request, root: Root, study: str | None) -> Response:
     coding.choose(request.headers.get("accept-encoding"), coding.WORTHWHILE)
     into = await destination(root)
     outcomes = await store(into, study, _arrivals(request, root))
+    request.scope[PLACE] = into.collection
+    request.scope[INSTANCES] = sum(not isinstance(outcome, Failed) for outcome in outcomes)
     study_url = f"{into.url}/studies/{study}" if study else None
     answer = store_response.render(study_url, into.url, outcomes)
     if offer.name == "xml":

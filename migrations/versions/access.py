@@ -17,6 +17,7 @@ MOMENT = sa.DateTime(timezone=True)
 BYTES = sa.LargeBinary()
 #: From the last to be made to the first.
 TABLES = (
+    "usage",
     "audit_anchor",
     "audit_entry",
     "rights",
@@ -58,6 +59,8 @@ def downgrade() -> None:
     op.drop_column("study", "access_unit_id")
     for table in TABLES:
         op.drop_table(table)
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("DROP FUNCTION audit_refuse")
     for name in ("hidden", "embargo_until", "tier", "site_id"):
         op.drop_column("access_unit", name)
     op.drop_table("site")
@@ -238,16 +241,48 @@ def _create_audit() -> None:
         *(_column(name, BYTES) for name in ("details", "digest")),
         sa.UniqueConstraint("chain", "number", name="audit_once"),
     )
-    op.create_index("audit_at", "audit_entry", ["at"])
-    op.create_index("audit_who", "audit_entry", ["who", "at"])
-    op.create_index("audit_collection", "audit_entry", ["collection_id", "at"])
+    op.create_index("audit_at", "audit_entry", ["at", "id"])
+    op.create_index("audit_who", "audit_entry", ["who", "at", "id"])
+    op.create_index("audit_collection", "audit_entry", ["collection_id", "at", "id"])
     op.create_table(
         "audit_anchor",
-        _text("chain", primary_key=True),
-        _column("number", KEY, primary_key=True),
+        _id(),
+        _text("chain"),
+        _column("number", KEY),
         _column("at", MOMENT),
-        _column("digest", BYTES),
+        *(_column(name, BYTES) for name in ("entry", "digest")),
+        sa.UniqueConstraint("chain", "number", name="anchor_once"),
     )
+    op.create_table(
+        "usage",
+        _column("collection_id", KEY, primary_key=True, autoincrement=False),
+        *(_text(name, primary_key=True) for name in ("month", "who", "act")),
+        *(_column(name, KEY) for name in ("requests", "instances", "bytes")),
+    )
+    for statement in _KEEPING[op.get_bind().dialect.name]:
+        op.execute(statement)
+
+
+#: Nobody changes or deletes what the audit holds. On SQLite an insert that replaces would delete unseen.
+_REFUSE = "SELECT RAISE(ABORT, 'The audit is append-only.')"
+_KEPT = ("audit_entry", "audit_anchor")
+_TAKEN = "id = NEW.id OR (chain = NEW.chain AND number = NEW.number)"
+_KEEPING = {
+    "sqlite": [
+        f"CREATE TRIGGER {table}_{what}_refused BEFORE {what} ON {table} BEGIN {_REFUSE}{where}; END"
+        for table in _KEPT
+        for what, where in (("UPDATE", ""), ("DELETE", ""), ("INSERT", f" FROM {table} WHERE {_TAKEN}"))
+    ],
+    "postgresql": [
+        "CREATE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'The audit is append-only.'; END $$",
+        *(
+            f"CREATE TRIGGER {table}_refused BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
+            "EXECUTE FUNCTION audit_refuse()"
+            for table in _KEPT
+        ),
+    ],
+}
 
 
 def _column(name: str, type_: Any, *options: Any, nullable: bool = False, **more: Any) -> sa.Column[Any]:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -34,6 +35,7 @@ from tests.leaks.world import PEOPLE, Caller, Draft, Grant, Held, World
 #: The collections' rows, by their number in the world: the inbox is another one.
 FIRST = 101
 PERSON_FIRST = 501
+TOKEN = "0123456789abcdef"
 OPENED = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -55,23 +57,29 @@ class Filled:
         self.app.state.archive = replace(self.archive, codecs=other.archive.codecs)
 
 
+@cache
+def _app(number: int) -> FastAPI:
+    """Applications are made once: what they answer from is put into them."""
+    return create_app(Settings(owner_token=TOKEN))
+
+
 @asynccontextmanager
-async def filled(world: World, url: str, folder: Path) -> AsyncIterator[Filled]:
-    """An archive of this world alone, over a migrated and empty database."""
-    app = create_app(Settings(data=folder, database=url, owner_token="0123456789abcdef"))
+async def filled(world: World, url: str, folder: Path, number: int = 0) -> AsyncIterator[Filled]:
+    """An archive of this world alone, over a migrated and empty database; of each number one at a time."""
+    archive = await Archive.open(Settings(data=folder, database=url, owner_token=TOKEN))
+    app = _app(number)
+    app.state.archive = archive
     transport = httpx.ASGITransport(app, raise_app_exceptions=True)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://archive.test") as client,
-    ):
-        opened = Filled(client, app)
-        archive = opened.archive
-        await archive.database.write(lambda connection: _put(connection, world))
-        for held in world.held:
-            await _publish(archive, world, held)
-        for draft in world.drafts:
-            await _draft(archive, world, draft)
-        yield opened
+    async with httpx.AsyncClient(transport=transport, base_url="http://archive.test") as client:
+        try:
+            await archive.database.write(lambda connection: _put(connection, world))
+            for held in world.held:
+                await _publish(archive, world, held)
+            for draft in world.drafts:
+                await _draft(archive, world, draft)
+            yield Filled(client, app)
+        finally:
+            await archive.close()
 
 
 def slug(collection: int) -> str:

@@ -66,7 +66,7 @@ async def test_what_is_hidden_makes_no_difference(
     async with AsyncExitStack() as stack:
         whole = await stack.enter_async_context(filled(world, *fresh()))
         for caller in known:
-            async with filled(world.without_what_is_hidden(caller), *fresh()) as seen:
+            async with filled(world.without_what_is_hidden(caller), *fresh(), number=1) as seen:
                 await _compare(whole, seen, caller, world, statements)
     COUNTED["worlds"] += 1
 
@@ -176,7 +176,7 @@ async def test_storing_tells_nothing(
     monkeypatch.setattr(dependencies, "identify", let_in(known))
     for caller in known:
         reduced = world.without_what_is_hidden(caller)
-        async with filled(world, *fresh()) as whole, filled(reduced, *fresh()) as seen:
+        async with filled(world, *fresh()) as whole, filled(reduced, *fresh(), number=1) as seen:
             for path, body in _sent(world):
                 answers = [await _stored(archive, caller, path, body) for archive in (whole, seen)]
                 assert answers[0] == answers[1], (caller, path)

@@ -24,6 +24,7 @@ from pydicom.uid import (
 
 from app.index import locate
 from app.services import metadata, retrieve
+from app.turns import Turns
 from tests.bodies import content_type, multipart, received
 from tests.instances import ct, part10
 
@@ -532,6 +533,24 @@ async def test_who_asks_for_little_does_not_wait_for_all_who_ask_for_much(
     assert {answer.status_code for answer in answers} == {200}
     assert looked.count("instances") == 30
     assert looked.index("instance") < 10
+
+
+async def test_a_long_plan_is_made_in_slices(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stored(client, *(part10(ct(InstanceNumber=number)) for number in range(1, 8)))
+    whole = (await get(client, f"{STUDIES}/1.2.3")).content
+    taken: list[bool] = []
+    take = Turns.take
+
+    async def noted(turns: Turns, *, begins: bool = False) -> None:
+        taken.append(begins)
+        await take(turns, begins=begins)
+
+    monkeypatch.setattr(retrieve, "SLICE", 3)
+    monkeypatch.setattr(Turns, "take", noted)
+    assert (await get(client, f"{STUDIES}/1.2.3")).content == whole
+    assert taken == [True, False, False, False]
 
 
 async def test_a_frames_request_reads_one_row(
