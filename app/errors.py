@@ -4,6 +4,8 @@ Raise the most exact fact; `detail` is a sentence for the person who sent the re
 and never repeats a patient's values.
 """
 
+from typing import NamedTuple
+
 
 class Fact(Exception):  # noqa: N818 (it states a fact)
     """Anything this project raises on purpose. `more` are members of the problem that the caller is told."""
@@ -70,8 +72,22 @@ class NotSignedIn(Fact):
     """This archive needs sign-in: send 'Authorization: Bearer' with a token."""
 
 
+class Allowance(NamedTuple):
+    """How often one may try: `most` times in so many seconds; `left` times now, more in `wait` seconds."""
+
+    policy: str
+    most: int
+    seconds: int
+    left: int
+    wait: int
+
+
 class InvalidToken(NotSignedIn):
     """What you sent to sign in is not known here, has ended, or was taken back."""
+
+    def __init__(self, detail: str = "", allowance: Allowance | None = None) -> None:
+        super().__init__(detail)
+        self.allowance = allowance
 
 
 class Forbidden(Fact):
@@ -89,9 +105,9 @@ class PreconditionFailed(Fact):
 class TooMany(Fact):
     """Too many requests in too short a time: wait, and try again."""
 
-    def __init__(self, policy: str, most: int, seconds: int, wait: int) -> None:
+    def __init__(self, allowance: Allowance) -> None:
         super().__init__()
-        self.policy, self.most, self.seconds, self.wait = policy, most, seconds, wait
+        self.allowance = allowance
 
 
 class InvalidInstance(Fact):

@@ -8,7 +8,10 @@ from limits import RateLimitItemPerSecond
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
-from app.errors import TooMany
+from app.errors import Allowance, TooMany
+
+#: With more who were counted, all begin anew.
+MOST_KNOWN = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,33 +23,28 @@ class Policy:
     seconds: int
 
 
-@dataclass(frozen=True, slots=True)
-class Passed:
-    """What is left to somebody, and after how many seconds there is more again."""
-
-    policy: Policy
-    left: int
-    wait: int
-
-
 class Turnstile:
     """Counts, and lets nobody through who came too often."""
 
     def __init__(self) -> None:
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._storage = MemoryStorage()
+        self._limiter = MovingWindowRateLimiter(self._storage)
 
-    def enter(self, policy: Policy, who: str) -> Passed:
+    def enter(self, policy: Policy, who: str) -> Allowance:
         """Count somebody. Raises TooMany, and then does not count."""
+        if len(self._storage.events) > MOST_KNOWN:
+            # The storage empties what has run out, but keeps the names.
+            self._storage.reset()
         passed = self._limiter.hit(_item(policy), policy.name, who)
         state = self.look(policy, who)
         if not passed:
-            raise TooMany(policy.name, policy.most, policy.seconds, state.wait)
+            raise TooMany(state)
         return state
 
-    def look(self, policy: Policy, who: str) -> Passed:
-        """What is left to somebody, without counting."""
+    def look(self, policy: Policy, who: str) -> Allowance:
+        """What is left to somebody, without counting them."""
         until, left = self._limiter.get_window_stats(_item(policy), policy.name, who)
-        return Passed(policy, left, max(1, ceil(until - time())))
+        return Allowance(policy.name, policy.most, policy.seconds, left, max(1, ceil(until - time())))
 
     def forget(self, policy: Policy, who: str) -> None:
         """Begin anew with somebody."""

@@ -7,7 +7,7 @@ from app.cli import app
 from app.conformance import statement
 from app.dicom.transfer_syntaxes import TRANSFER_SYNTAXES
 from app.dicom.validation import FAILURE_REASONS, WARNING_REASONS
-from app.main import create_app
+from app.main import ROOTS, create_app
 from app.query.searchable import SEARCHABLE
 from app.routers.problems import STATUS
 from app.settings import Settings
@@ -34,9 +34,8 @@ def test_every_row_of_every_table_is_in_it() -> None:
 def test_every_route_is_in_it(tmp_path: Path) -> None:
     said = statement()
     paths = create_app(Settings(data=tmp_path)).openapi()["paths"]
-    roots = ("/dicom-web", "/collections/{collection}/dicom-web")
     resources = {
-        path.removeprefix(next((root for root in roots if path.startswith(root)), "")) for path in paths
+        path.removeprefix(next((root for root in ROOTS if path.startswith(root)), "")) for path in paths
     }
     assert not [path for path in resources if f"| `{path}` |" not in said]
 

@@ -40,8 +40,8 @@ async def get_caller(request: Request) -> Caller:
         # In local mode everybody is the owner, whatever they bring.
         brought = Credentials() if archive.settings.local_mode else credentials(request, archive)
         caller = request.scope[CALLER] = await identify(archive, brought)
-        rates.count(request, archive, caller, brought.address)
         note(request.scope, archive, caller)
+        rates.count(request, archive, caller, brought.address)
     return caller
 
 

@@ -71,13 +71,15 @@ def status_of(fact: errors.Fact) -> tuple[int, dict[str, str]]:
         raise fact
     status, headers = known
     if isinstance(fact, errors.TooMany):
-        left = rate_limit(fact.policy, fact.most, fact.seconds, 0, fact.wait)
-        return status, {**headers, **left, "Retry-After": str(fact.wait)}
+        headers = {**headers, "Retry-After": str(fact.allowance.wait)}
+    if isinstance(fact, errors.TooMany | errors.InvalidToken) and fact.allowance:
+        headers = {**headers, **rate_limit(fact.allowance)}
     return status, headers
 
 
-def rate_limit(policy: str, most: int, seconds: int, left: int, wait: int) -> dict[str, str]:
+def rate_limit(allowance: errors.Allowance) -> dict[str, str]:
     """RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers)."""
+    policy, most, seconds, left, wait = allowance
     return {
         "RateLimit-Policy": f'"{policy}";q={most};w={seconds}',
         "RateLimit": f'"{policy}";r={left};t={wait}',

@@ -17,6 +17,5 @@ def count(request: Request, archive: Archive, caller: Caller, address: str) -> N
     if most is None:
         return
     who = f"{caller.name} {caller.using}" if caller.signed_in else address
-    passed = archive.turnstile.enter(Policy("requests", most, 60), who)
-    told = rate_limit("requests", most, 60, passed.left, passed.wait)
+    told = rate_limit(archive.turnstile.enter(Policy("requests", most, 60), who))
     request.scope[LEFT] = [(name.lower().encode(), value.encode()) for name, value in told.items()]

@@ -143,5 +143,4 @@ def _person(person: int, admin: bool, auditor: bool) -> Caller:
 
 
 def _refuse(archive: Archive, address: str) -> NoReturn:
-    archive.turnstile.enter(UNKNOWN_TOKENS, address)
-    raise InvalidToken
+    raise InvalidToken(allowance=archive.turnstile.enter(UNKNOWN_TOKENS, address))

@@ -37,13 +37,13 @@ async def with_password(archive: Archive, name: str, password: str, address: str
     name = name.strip().lower()
     # Counted before anything is compared: who tries at once in parallel is counted too.
     archive.turnstile.enter(BY_ADDRESS, address)
-    archive.turnstile.enter(BY_NAME, name[:100])
+    allowance = archive.turnstile.enter(BY_NAME, name[:100])
     found = None
     if name.isascii() and name.isprintable():
         found = await archive.database.lookup(lambda connection: people.password(connection, name))
     person, kept = found or (0, None)
     if not await passwords.matches(kept, password):
-        raise InvalidToken("The name or the password is wrong.")
+        raise InvalidToken("The name or the password is wrong.", allowance)
     archive.turnstile.forget(BY_NAME, name[:100])
     return person
 

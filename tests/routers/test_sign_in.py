@@ -271,6 +271,7 @@ async def test_who_tries_too_often_waits(room: House, monkeypatch: pytest.Monkey
     seen = [await enter(room.browser, password="wrong wrong wrong") for _ in range(3)]
     assert [each.status_code for each in seen] == [401, 401, 429]
     assert (await enter(room.browser)).status_code == 429
+    assert seen[0].headers["ratelimit"].startswith('"sign-in-name";r=1;t=')
     assert int(seen[-1].headers["retry-after"]) > 800
     assert seen[-1].headers["ratelimit-policy"] == '"sign-in-name";q=2;w=900'
     others = [await enter(room.browser, name, "wrong wrong wrong") for name in ("a", "b", "c")]

@@ -377,6 +377,9 @@ async def test_too_many_unknown_tokens_are_429(kept: House, monkeypatch: pytest.
     token = bearer(await kept.token(await kept.person("mary")))
     answers = [await kept.browser.get("/api/v1/me", headers=bearer("wrong")) for _ in range(5)]
     assert [each.status_code for each in answers] == [401] * 3 + [429] * 2
+    assert [each.headers["ratelimit"].partition(";t=")[0] for each in answers[:3]] == [
+        f'"unknown-tokens";r={left}' for left in (2, 1, 0)
+    ]
     last = answers[-1].headers
     assert 1 <= int(last["retry-after"]) <= 60
     assert last["ratelimit-policy"] == '"unknown-tokens";q=3;w=60'
