@@ -142,12 +142,12 @@ def add(
     data: Data = None,
     database: DatabaseUrl = None,
 ) -> None:
-    """Make an account; asks for its password."""
+    """Make an account, and print its number; asks for its password."""
     from app.services import people
 
     given = None if pipeline else _ask_password()
     rights = {"admin": admin, "auditor": auditor}
-    _on(data, database, lambda opened: people.add(opened, name, given, people.OPERATOR, **rights))
+    typer.echo(_on(data, database, lambda opened: people.add(opened, name, given, people.OPERATOR, **rights)))
 
 
 @people.command("list")

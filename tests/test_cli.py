@@ -117,7 +117,7 @@ def test_people_are_made_listed_and_changed() -> None:
     RUN.invoke(app, ["migrate", "--data", "here"])
     password = "correct horse battery\n"
     people("add", "mary", "--admin", said=password * 2)
-    people("add", "robot", "--pipeline")
+    assert people("add", "robot", "--pipeline") == "2\n"
     assert people("list").splitlines() == ["1\tmary\there\tadmin", "2\trobot\there\t"]
     people("change", "1", "--no-admin", "--auditor")
     people("disable", "2")

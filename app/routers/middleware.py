@@ -46,15 +46,8 @@ CORS_REQUEST = (
 )
 CORS_EXPOSED = (
     *("Content-Type", "Content-Length", "Content-Location", "Content-Range", "ETag", "Location"),
-    *(
-        "RateLimit",
-        "RateLimit-Policy",
-        "Retry-After",
-        "Warning",
-        "WWW-Authenticate",
-        "X-Request-ID",
-        "X-Total-Count",
-    ),
+    *("RateLimit", "RateLimit-Policy", "Retry-After", "Warning", "WWW-Authenticate"),
+    *("X-Request-ID", "X-Total-Count"),
 )
 CORS_SECONDS = 3600
 
