@@ -19,6 +19,7 @@ from app.routers import sign_in
 from app.routers.addresses import public_url
 from app.routers.credentials import LINK_TOKEN
 from app.routers.dependencies import AnArchive, get_caller
+from app.routers.traces import template
 from app.services.sign_in import may_look
 from app.wire import coding, conditional
 
@@ -107,7 +108,7 @@ def _page(request: Request, archive: Archive, contents: Contents) -> bytes:
 def _addresses(request: Request, archive: Archive) -> tuple[str, str]:
     """The paths, as this caller sees them, of the archive and of the part of it that is looked at."""
     home = urlsplit(public_url(request, archive)).path
-    part = request.scope["route"].path_format.partition("/viewer")[0]
+    part = (template(request.scope) or "").partition("/viewer")[0]
     named = {name: quote(value, safe="") for name, value in request.path_params.items()}
     return home, home + part.format_map(named)
 
