@@ -12,12 +12,12 @@ from fastapi_swagger import patch_fastapi
 from app.archive import Archive
 from app.database import check_revision
 from app.routers import (
+    accounts,
     attributes,
     audit,
     capabilities,
     health,
     me,
-    people,
     problems,
     qido,
     rendered,
@@ -63,7 +63,7 @@ READING = (wado.router, qido.router, rendered.router, wado_uri.router, capabilit
 #: What stands beside the roots.
 BESIDE = (
     *(wado_uri.router, attributes.router, submissions.router, audit.router, health.router),
-    *(sign_in.router, me.router, people.router, tokens.router, share_links.router),
+    *(sign_in.router, me.router, accounts.router, tokens.router, share_links.router),
 )
 
 

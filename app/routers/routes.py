@@ -7,11 +7,11 @@ from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
 from app.routers import (
+    accounts,
     attributes,
     audit,
     health,
     me,
-    people,
     qido,
     rendered,
     share_links,
@@ -39,7 +39,7 @@ ROUTERS = (
     ("Who you are", me.router),
     ("Tokens", tokens.router),
     ("Share links", share_links.router),
-    ("People", people.router),
+    ("People", accounts.router),
     ("About the archive itself", health.router),
 )
 
