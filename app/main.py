@@ -13,14 +13,19 @@ from app.archive import Archive
 from app.database import check_revision
 from app.routers import (
     accounts,
+    agreements,
     attributes,
     audit,
     capabilities,
+    explain,
+    grants,
+    groups,
     health,
     me,
     problems,
     qido,
     rendered,
+    requests,
     share_links,
     sign_in,
     stow,
@@ -62,8 +67,21 @@ ALLOCATIONS = 20_000
 READING = (wado.router, qido.router, rendered.router, wado_uri.router, capabilities.router)
 #: What stands beside the roots.
 BESIDE = (
-    *(wado_uri.router, attributes.router, submissions.router, audit.router, health.router),
-    *(sign_in.router, me.router, accounts.router, tokens.router, share_links.router),
+    wado_uri.router,
+    attributes.router,
+    submissions.router,
+    audit.router,
+    explain.router,
+    requests.router,
+    agreements.router,
+    grants.router,
+    groups.router,
+    health.router,
+    sign_in.router,
+    me.router,
+    accounts.router,
+    tokens.router,
+    share_links.router,
 )
 
 

@@ -53,6 +53,10 @@ class Viewer:
         """Whether the caller holds the capability in this access unit."""
         return self.sees_all or unit in self.where(capability)
 
+    def knows(self, unit: int) -> bool:
+        """Whether the caller may do anything in this access unit."""
+        return self.sees_all or any(unit in held for held in self.may.values())
+
 
 OWNER = Viewer("owner", sees_all=True)
 STRANGER = Viewer("stranger")

@@ -52,9 +52,10 @@ class Cluster:
 
     def run(self, script: str, name: str = "postgres") -> None:
         """Run statements of administration on one database."""
-        asyncio.run(self._run(script, name))
+        asyncio.run(self.execute(script, name))
 
-    async def _run(self, script: str, name: str) -> None:
+    async def execute(self, script: str, name: str = "postgres") -> None:
+        """The same within a running event loop."""
         connection = await asyncpg.connect(self.url(name))
         try:
             await connection.execute(script)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from app.access.decide import Capabilities
+from app.access.decide import NONE, Capabilities, Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,12 @@ class Caller:
     def narrowed(self) -> bool:
         """Whether the credentials stand for less than their person."""
         return (self.capabilities, self.collections, self.studies) != (None, None, None)
+
+    def left(self, unit: Unit, able: Capabilities) -> Capabilities:
+        """What the credentials leave of what their person may do in the unit."""
+        if self.collections is not None and unit.collection not in self.collections:
+            return NONE
+        return able if self.capabilities is None else able & self.capabilities
 
 
 OWNER = Caller("owner", signed_in=True, everything=True, audits=True)

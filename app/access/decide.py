@@ -26,17 +26,17 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """A role that the caller holds, themselves or through a group; `site` None is all of the collection."""
+    """A role that the caller holds until before its end; `site` None is all of the collection.
+
+    `to` says in words to whom it was granted: to them, to a group they are in, to everybody.
+    """
 
     role: str
     collection: int
     site: int | None
     starts_at: datetime
     ends_at: datetime | None
-
-    def holds(self, moment: datetime) -> bool:
-        """Whether it holds at this moment; its end is not part of it."""
-        return self.starts_at <= moment and (self.ends_at is None or moment < self.ends_at)
+    to: str = "personally"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +56,7 @@ def explain(unit: Unit, granted: Iterable[Granted], *, signed_in: bool, moment: 
     """Every rule that bears on the unit, whether it gives anything or not."""
     for grant in granted:
         if grant.collection == unit.collection and grant.site in (None, unit.site):
-            if grant.holds(moment):
-                yield Reason(f"You hold the role {grant.role}.", ROLES[grant.role])
-            elif moment < grant.starts_at:
-                yield Reason(f"Your role {grant.role} begins at {grant.starts_at:%Y-%m-%d %H:%M} UTC.", NONE)
-            else:
-                yield Reason(f"Your role {grant.role} ended at {grant.ends_at:%Y-%m-%d %H:%M} UTC.", NONE)
+            yield _of_grant(grant, moment)
     yield _of_tier(unit, signed_in, moment)
 
 
@@ -99,6 +94,8 @@ def how_to_get_in(unit: Unit, moment: datetime, *, finds_only: bool) -> str:
     ends = embargo_ends(unit)
     if not finds_only:
         return "You may look at this, but not take it whole: ask the collection's owner for the role reader."
+    if unit.hidden:
+        return "This is for members: ask the collection's owner for a role, or use a token that includes it."
     if ends and moment < ends:
         return f"There is an embargo until {unit.embargo_until}: until then only the metadata are public."
     return _WAYS_IN[unit.tier]
@@ -112,6 +109,21 @@ _WAYS_IN = {
 }
 
 
+def _of_grant(grant: Granted, moment: datetime) -> Reason:
+    role = f"The role {grant.role}, granted {grant.to},"
+    if moment < grant.starts_at:
+        return Reason(f"{role} begins at {_told(grant.starts_at)}.", NONE)
+    if not grant.ends_at:
+        return Reason(f"{role} holds.", ROLES[grant.role])
+    if moment < grant.ends_at:
+        return Reason(f"{role} holds until {_told(grant.ends_at)}.", ROLES[grant.role])
+    return Reason(f"{role} ended at {_told(grant.ends_at)}.", NONE)
+
+
+def _told(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
 def _of_tier(unit: Unit, signed_in: bool, moment: datetime) -> Reason:
     ends = embargo_ends(unit)
     if ends and moment < ends:
@@ -119,5 +131,8 @@ def _of_tier(unit: Unit, signed_in: bool, moment: datetime) -> Reason:
         return Reason(told, NONE if unit.hidden else _FIND)
     stranger, registered = TIERS[unit.tier]
     gives = registered if signed_in else stranger
-    told = f"The tier is {unit.tier}, and you have {'' if signed_in else 'not '}signed in."
-    return Reason(told, gives - _FIND if unit.hidden and gives == _FIND else gives)
+    if unit.hidden and gives == _FIND:
+        gives = NONE
+    who = "whoever has signed in" if signed_in else "strangers"
+    what = ", ".join(each.value for each in Capability if each in gives) or "nothing"
+    return Reason(f"The tier {unit.tier} gives {who}: {what}.", gives)

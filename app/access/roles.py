@@ -15,6 +15,9 @@ ROLES: dict[str, frozenset[Capability]] = {
     "owner": _TAKING | {Capability.ANNOTATE, Capability.CURATE, Capability.OWN},
 }
 
+#: The roles that may be granted to everybody: those that only read.
+PUBLIC = ("viewer", "reader")
+
 #: What a tier gives to whom nothing was granted: anyone, or whoever has signed in.
 TIERS: dict[str, tuple[frozenset[Capability], frozenset[Capability]]] = {
     "open": (_TAKING, _TAKING),

@@ -91,13 +91,29 @@ class Agreement(SQLModel, table=True):
     version: int
     text: str = Field(sa_type=ByteText)
     sha256: bytes = Field(sa_type=Bytes)
+    #: When access ends that was asked for under an older version, unless it is renewed under this one.
+    accept_by: datetime | None = _until()
     created_at: datetime = _moment()
 
     __table_args__ = (UniqueConstraint("collection_id", "version", name="agreement_once"),)
 
 
+class RequestForm(SQLModel, table=True):
+    """What those who ask for access to a collection are asked: a JSON array (`app.access.forms`)."""
+
+    __tablename__ = "request_form"
+
+    collection_id: int = Field(foreign_key="collection.id", primary_key=True, sa_type=Key)
+    questions: bytes = Field(sa_type=Bytes)
+    #: Whether those who know of it may ask for what is private, too.
+    when_private: bool = False
+
+
 class AccessRequest(SQLModel, table=True):
-    """Somebody's request for access to a collection, and what became of it. `answers` is a JSON object."""
+    """Somebody's request for access to a collection, and what became of it.
+
+    `answers` is a JSON object, `history` a JSON array of what was done with it, by whom and with what words.
+    """
 
     __tablename__ = "access_request"
 
@@ -105,15 +121,20 @@ class AccessRequest(SQLModel, table=True):
     collection_id: int = Field(foreign_key="collection.id", index=True, sa_type=Key)
     person_id: int = Field(foreign_key="person.id", index=True, sa_type=Key)
     agreement_id: int | None = Field(default=None, foreign_key="agreement.id", sa_type=Key)
+    #: The name that was typed to accept the agreement.
+    signed_as: str = Field(default="", sa_type=ByteText)
     grant_id: int | None = Field(default=None, foreign_key="access_grant.id", sa_type=Key)
     #: The request that this one renews.
     renews: int | None = Field(default=None, foreign_key="access_request.id", sa_type=Key)
     state: str = Field(default="draft", sa_type=ByteText)
     answers: bytes = Field(default=b"{}", sa_type=Bytes)
-    decision: str = Field(default="", sa_type=ByteText)
-    decided_by: str = Field(default="", sa_type=ByteText)
+    history: bytes = Field(default=b"[]", sa_type=Bytes)
+    #: Counts its changes.
+    revision: int = 1
     created_at: datetime = _moment()
     changed_at: datetime = _moment()
+    #: When it was submitted first: before that only who asks sees it.
+    submitted_at: datetime | None = _until()
 
 
 class Token(SQLModel, table=True):

@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, or_, select, update
 
 from app.access.callers import Caller
-from app.access.decide import Capabilities, Granted, Unit, by_unit, changes_next
+from app.access.decide import NONE, Capabilities, Granted, Unit, by_unit, changes_next
 from app.database import Database
 from app.database.statements import Statement
 from app.models.types import now
-from app.registry.tables import ANALYSIS_SOURCE, COLLECTION, GRANT, MEMBER, RIGHTS, UNIT
+from app.registry.tables import ANALYSIS_SOURCE, COLLECTION, GRANT, GROUP, MEMBER, RIGHTS, UNIT
 from app.viewer import Capability, Viewer
 
 #: The rolling collection that takes what is stored at the archive's own root.
@@ -35,7 +35,7 @@ class Known:
 
     def is_known_to(self, viewer: Viewer) -> bool:
         """Whether the viewer may know that there is such a collection: they may do something in it."""
-        return viewer.sees_all or any(unit.id in held for unit in self.units for held in viewer.may.values())
+        return viewer.sees_all or any(viewer.knows(unit.id) for unit in self.units)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +88,7 @@ def _remember(register: Register, caller: Caller, until: datetime | None, viewer
 
 
 def _viewer(caller: Caller, units: Iterable[Unit], held: Sequence[Granted], moment: datetime) -> Viewer:
-    within = [unit for unit in units if caller.collections is None or unit.collection in caller.collections]
-    found = _capable(caller, within, held, moment)
+    found = _capable(caller, units, held, moment)
     may = {each: frozenset(unit for unit, able in found.items() if each in able) for each in Capability}
     return Viewer(
         caller.name,
@@ -103,13 +102,12 @@ def _viewer(caller: Caller, units: Iterable[Unit], held: Sequence[Granted], mome
 def _capable(
     caller: Caller, units: Iterable[Unit], held: Sequence[Granted], moment: datetime
 ) -> Mapping[int, Capabilities]:
-    if caller.everything:
-        found: Mapping[int, Capabilities] = {unit.id: frozenset(Capability) for unit in units}
-    else:
-        found = by_unit(units, held, signed_in=caller.signed_in, moment=moment)
-    if caller.capabilities is None:
-        return found
-    return {unit: able & caller.capabilities for unit, able in found.items()}
+    everything, units = frozenset(Capability), tuple(units)
+    found = by_unit(units, held, signed_in=caller.signed_in, moment=moment)
+    return {
+        unit.id: caller.left(unit, everything if caller.everything else found.get(unit.id, NONE))
+        for unit in units
+    }
 
 
 def revision(connection: Connection) -> int:
@@ -149,9 +147,19 @@ def granted(connection: Connection, person: int | None) -> list[Granted]:
     """
     rows = connection.execute(_GRANTS, {"person": person})
     return [
-        Granted(role, collection, site, starts_at, min(filter(None, ends), default=None))
-        for role, collection, site, starts_at, *ends in rows
+        Granted(
+            role, collection, site, starts_at, min(filter(None, ends), default=None), _TO[to].format(group)
+        )
+        for to, group, role, collection, site, starts_at, *ends in rows
     ]
+
+
+_TO = {
+    "person": "personally",
+    "group": "to the group {}",
+    "registered": "to everyone who has signed in",
+    "anyone": "to anyone",
+}
 
 
 _REVISION = Statement(select(RIGHTS.c.revision))
@@ -164,10 +172,12 @@ _PERSON = bindparam("person", type_=GRANT.c.person_id.type)
 _MEMBERSHIP = (MEMBER.c.group_id == GRANT.c.group_id) & (MEMBER.c.person_id == _PERSON)
 _GRANTS = (
     select(
+        GRANT.c.to,
+        GROUP.c.slug,
         *GRANT.c["role", "collection_id", "site_id", "starts_at", "ends_at"],
         MEMBER.c.ends_at.label("member_until"),
     )
-    .select_from(GRANT.outerjoin(MEMBER, _MEMBERSHIP))
+    .select_from(GRANT.outerjoin(MEMBER, _MEMBERSHIP).outerjoin(GROUP, GROUP.c.id == GRANT.c.group_id))
     .where(
         GRANT.c.revoked_at.is_(None),
         or_(

@@ -8,12 +8,17 @@ from fastapi.routing import APIRoute
 
 from app.routers import (
     accounts,
+    agreements,
     attributes,
     audit,
+    explain,
+    grants,
+    groups,
     health,
     me,
     qido,
     rendered,
+    requests,
     share_links,
     stow,
     submissions,
@@ -40,6 +45,11 @@ ROUTERS = (
     ("Tokens", tokens.router),
     ("Share links", share_links.router),
     ("People", accounts.router),
+    ("Who may do what, and why", explain.router),
+    ("Requests for access", requests.router),
+    ("What those who ask agree to and are asked", agreements.router),
+    ("Grants", grants.router),
+    ("Groups", groups.router),
     ("About the archive itself", health.router),
 )
 

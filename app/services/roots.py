@@ -36,8 +36,11 @@ def known(register: Register, viewer: Viewer, slug: str) -> Known:
 
 
 def require(viewer: Viewer, collection: Known, capability: Capability, site: int | None = None) -> None:
-    """Raises Forbidden where the viewer does not hold the capability in the collection, or at its site."""
-    units = (unit.id for unit in collection.units if site is None or unit.site == site)
+    """Raises Forbidden where the viewer does not hold the capability in the collection, or at its site.
+
+    Who holds it at one site only does not hold it in the collection.
+    """
+    units = (unit.id for unit in collection.units if unit.site in (None, site))
     if not any(viewer.holds(capability, unit) for unit in units):
         raise Forbidden(f"You may not do this here: it takes the right {capability.value!r}.")
 

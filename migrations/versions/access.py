@@ -24,6 +24,7 @@ TABLES = (
     "token",
     "share_link",
     "access_request",
+    "request_form",
     "agreement",
     "access_grant",
     "submission",
@@ -173,8 +174,15 @@ def _create_rights() -> None:
         _column("version", sa.Integer()),
         _text("text"),
         _column("sha256", BYTES),
+        _column("accept_by", MOMENT, nullable=True),
         _column("created_at", MOMENT),
         sa.UniqueConstraint("collection_id", "version", name="agreement_once"),
+    )
+    op.create_table(
+        "request_form",
+        _column("collection_id", KEY, sa.ForeignKey("collection.id"), primary_key=True),
+        _column("questions", BYTES),
+        _column("when_private", sa.Boolean()),
     )
     op.create_table(
         "access_request",
@@ -184,9 +192,11 @@ def _create_rights() -> None:
         _to("agreement", nullable=True),
         _column("grant_id", KEY, sa.ForeignKey("access_grant.id"), nullable=True),
         _column("renews", KEY, sa.ForeignKey("access_request.id"), nullable=True),
-        *map(_text, ("state", "decision", "decided_by")),
-        _column("answers", BYTES),
+        *map(_text, ("signed_as", "state")),
+        *(_column(name, BYTES) for name in ("answers", "history")),
+        _column("revision", sa.Integer()),
         *(_column(name, MOMENT) for name in ("created_at", "changed_at")),
+        _column("submitted_at", MOMENT, nullable=True),
     )
     op.create_table(
         "share_link",

@@ -36,6 +36,8 @@ from tests.leaks.world import PEOPLE, Caller, Draft, Grant, Held, World
 FIRST = 101
 PERSON_FIRST = 501
 TOKEN = "0123456789abcdef"
+#: The same moments in every archive that is compared with another.
+BEGUN = now()
 OPENED = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -109,12 +111,12 @@ def _put(connection: Connection, world: World) -> None:
         row |= dict.fromkeys(("issuer", "name", "email", "password"), "")
         row |= dict.fromkeys(("admin", "auditor", "disabled"), False)
         connection.execute(insert(PERSON).values(row))
-    connection.execute(insert(GROUP).values(id=1, slug="group", name="Group", created_at=now()))
+    connection.execute(insert(GROUP).values(id=1, slug="group", name="Group", created_at=OPENED))
     for person, (_, end) in dict(world.members).items():
         row = {"group_id": 1, "person_id": PERSON_FIRST + person, "ends_at": _at(end)}
         connection.execute(insert(MEMBER).values(row))
-    for grant in world.grants:
-        _put_grant(connection, world, grant)
+    for row, grant in enumerate(world.grants, 1):
+        _put_grant(connection, world, row, grant)
     rights.changed(connection)
 
 
@@ -130,7 +132,7 @@ def _put_unit(connection: Connection, world: World, place: int) -> None:
     connection.execute(insert(ACCESS_UNIT).values(**row, embargo_until=embargo, hidden=unit.hidden))
 
 
-def _put_grant(connection: Connection, world: World, grant: Grant) -> None:
+def _put_grant(connection: Connection, world: World, row: int, grant: Grant) -> None:
     sites = {unit.collection for unit in world.units if unit.site is not None}
     held = {unit.collection for unit in world.units}
     if grant.collection not in held or (grant.site is not None and grant.collection not in sites):
@@ -139,6 +141,7 @@ def _put_grant(connection: Connection, world: World, grant: Grant) -> None:
     start, end = grant.days
     connection.execute(
         insert(GRANT).values(
+            id=row,
             to=to,
             person_id=PERSON_FIRST + grant.to if isinstance(grant.to, int) else None,
             group_id=1 if to == "group" else None,
@@ -155,7 +158,7 @@ def _put_grant(connection: Connection, world: World, grant: Grant) -> None:
 
 
 def _at(days: int | None) -> object:
-    return None if days is None else now() + timedelta(days=days)
+    return None if days is None else BEGUN + timedelta(days=days)
 
 
 async def _publish(archive: Archive, world: World, held: Held) -> None:

@@ -85,11 +85,32 @@ BESIDE: dict[str, list[str]] = {
     "/api/v1/tokens/{token}": [""],
     "/api/v1/submissions": ["", _COLLECTION, "?limit=1"],
     "/api/v1/submissions/{submission}": [""],
+    "/api/v1/collections/{collection}/access": [""],
+    "/api/v1/collections/{collection}/agreements": [""],
+    "/api/v1/collections/{collection}/agreements/{version}": [""],
+    "/api/v1/collections/{collection}/explain": ["", "?person=501", "?person=502"],
+    "/api/v1/collections/{collection}/request-form": [""],
+    "/api/v1/grants": ["", _COLLECTION, "?limit=1", "?state=active", "?group=group", "?person=501"],
+    "/api/v1/grants/{grant}": [""],
+    "/api/v1/groups": [""],
+    "/api/v1/groups/{group}": [""],
+    "/api/v1/groups/{group}/members": [""],
+    "/api/v1/requests": ["", _COLLECTION],
+    "/api/v1/requests/{number}": [""],
+    "/api/v1/audit": ["", _COLLECTION],
+    "/api/v1/collections/{collection}/usage": [""],
 }
+#: What the owner is told of everybody, and what is another thing at every moment.
+OWNERS = {"/api/v1/audit"}
 #: What holds nothing of the archive's data, and is the same for all.
 PUBLIC = {"/healthz", "/readyz", "/metrics"}
 #: Routes that do nothing but change something, and the test that tries them.
-CHANGING: dict[str, str] = {"/api/v1/tokens/{token}/rotate": "tests/routers/test_tokens.py"}
+CHANGING: dict[str, str] = {
+    "/api/v1/tokens/{token}/rotate": "tests/routers/test_tokens.py",
+    "/api/v1/collections/{collection}/requests": "tests/routers/test_requests.py",
+    "/api/v1/requests/{number}/{act}": "tests/routers/test_requests.py",
+    "/api/v1/groups/{group}/members/{person}": "tests/routers/test_groups.py",
+}
 ATTRIBUTES = ("PatientID", "00080070", "SeriesDescription")
 
 
@@ -140,5 +161,6 @@ def slugs(world: World) -> list[str]:
 def _values(address: Address) -> dict[str, str]:
     study, series, instance = address
     named = {"study": study, "series": series, "instance": instance}
-    rows = dict.fromkeys(("person", "link", "token"), "1")
-    return named | rows | {"frames": "1", "path": "7FE00010"}
+    records = {"version": "1", "grant": "1", "group": "group", "number": "1"}
+    records |= dict.fromkeys(("person", "link", "token"), "1")
+    return named | records | {"frames": "1", "path": "7FE00010"}

@@ -180,6 +180,7 @@ _UNITS = st.builds(
     embargo=st.sampled_from((None, None, -2, 2)),
     hidden=st.booleans(),
 )
+_MEMBERS = st.tuples(st.integers(0, PEOPLE - 1), st.sampled_from((ALWAYS, ENDED)))
 _DAYS = st.sampled_from((ALWAYS, ALWAYS, ENDED, LATER))
 
 
@@ -213,11 +214,15 @@ def worlds(draw: st.DrawFn) -> World:
         tuple(draw(st.booleans()) for _ in range(collections)),
         tuple(units),
         tuple(draw(st.lists(_grants(collections), max_size=8))),
-        tuple(draw(st.lists(st.tuples(st.integers(0, PEOPLE - 1), _DAYS), max_size=2))),
+        tuple(draw(st.lists(_MEMBERS, max_size=2, unique_by=_person))),
         tuple(held),
         tuple(drafts),
         draw(st.booleans()),
     )
+
+
+def _person(member: tuple[int, object]) -> int:
+    return member[0]
 
 
 def _held(unit: int, study: str, series: int, number: int, said: str = "held") -> Held:

@@ -8,6 +8,7 @@ import pytest
 
 from app.main import create_app
 from app.settings import Settings
+from tests.routers.house import House, opened
 
 HOST = "http://localhost:8080"
 
@@ -28,3 +29,10 @@ async def client(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
         httpx.AsyncClient(transport=transport, base_url=HOST) as opened,
     ):
         yield opened
+
+
+@pytest.fixture
+async def house(settings: Settings) -> AsyncIterator[House]:
+    """The running application, for whoever calls."""
+    async with opened(settings) as running:
+        yield running

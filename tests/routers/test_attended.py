@@ -27,7 +27,7 @@ def request(*, leaves: bool) -> Request:
 
 def root(seconds: float = 60) -> Root:
     archive = SimpleNamespace(settings=SimpleNamespace(conversion_seconds=seconds))
-    return Root(archive, ARCHIVE, OWNER, "", "")  # type: ignore[arg-type]
+    return Root(archive, ARCHIVE, OWNER, "", "", "")  # type: ignore[arg-type]
 
 
 @pytest.fixture(autouse=True)
