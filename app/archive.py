@@ -6,7 +6,9 @@ from typing import Self
 
 from app.codecs import Codecs
 from app.database import Database
+from app.openid.provider import Provider
 from app.registry.rights import Rights
+from app.registry.uses import Uses
 from app.registry.views import Views
 from app.settings import Settings
 from app.storage.cache import Cache
@@ -15,6 +17,7 @@ from app.storage.open import open_store
 from app.storage.recent import Recent
 from app.storage.spool import Spools
 from app.turns import Turns
+from app.turnstile import Turnstile
 from app.wire.coding import Coded
 
 #: Instances taken apart at once, whoever sends them. A million elements, or what a deflated data set becomes,
@@ -27,6 +30,8 @@ RECENT = 32 << 20
 @dataclass(frozen=True, slots=True)
 class Archive:
     """Settings, database, rights, object store, arriving instances, codecs and cache of one running process.
+
+    `uses` notes which tokens are used, `turnstile` who tries too often; `provider` signs people in.
 
     `examining` are the turns in which arriving instances are taken apart, `planning` those in which answers
     of many instances are planned, a slice in each; `recent` holds answers that were made lately, `views` who
@@ -43,6 +48,9 @@ class Archive:
     cache: Cache
     planning: Turns
     recent: Recent[Coded]
+    uses: Uses
+    turnstile: Turnstile
+    provider: Provider | None
     views: Views
 
     @classmethod
@@ -70,12 +78,18 @@ class Archive:
             cache,
             planning,
             Recent(RECENT),
+            Uses(database),
+            Turnstile(),
+            Provider(settings) if settings.oidc_issuer else None,
             Views(),
         )
 
     async def close(self) -> None:
         """Give back connections and files, and end codec processes."""
         await self.codecs.close()
+        if self.provider:
+            await self.provider.close()
+        await self.uses.close()
         await self.database.close()
         await self.store.close()
         self.cache.close()

@@ -27,6 +27,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+people = typer.Typer(help="Who may sign in.", no_args_is_help=True)
+app.add_typer(people, name="people")
+
 
 def _option(name: str) -> Any:
     # The help of an option is the setting's own docstring, so that each is explained once.
@@ -41,6 +44,7 @@ Workers = Annotated[int | None, _option("workers")]
 Viewer = Annotated[Path | None, _option("viewer")]
 DatabaseUrl = Annotated[str | None, _option("database")]
 StoreUrl = Annotated[str | None, _option("store")]
+PersonOption = Annotated[int, typer.Argument(help="Their number, as `people list` has it.", min=1)]
 
 
 @contextmanager
@@ -127,6 +131,96 @@ def demo(
 
     with _said_plainly():
         fill(url.rstrip("/"), token, Console())
+
+
+@people.command()
+def add(
+    name: Annotated[str, typer.Argument(help="What they sign in with.")],
+    admin: Annotated[bool, typer.Option("--admin", help="They administer the archive.")] = False,
+    auditor: Annotated[bool, typer.Option("--auditor", help="They read the audit.")] = False,
+    pipeline: Annotated[bool, typer.Option("--pipeline", help="It has no password, only tokens.")] = False,
+    data: Data = None,
+    database: DatabaseUrl = None,
+) -> None:
+    """Make an account, and print its number; asks for its password."""
+    from app.services import people
+
+    given = None if pipeline else _ask_password()
+    rights = {"admin": admin, "auditor": auditor}
+    typer.echo(_on(data, database, lambda opened: people.add(opened, name, given, people.OPERATOR, **rights)))
+
+
+@people.command("list")
+def list_people(data: Data = None, database: DatabaseUrl = None) -> None:
+    """List everybody: number, name, and what they are."""
+    from app.services import people
+
+    for each in _on(data, database, people.everybody):
+        roles = [role for role in ("admin", "auditor", "disabled") if getattr(each, role)]
+        typer.echo("\t".join([str(each.id), each.subject, each.issuer or "here", " ".join(roles)]))
+
+
+@people.command()
+def disable(person: PersonOption, data: Data = None, database: DatabaseUrl = None) -> None:
+    """Let somebody in no more, whatever they send."""
+    _change(person, data, database, disabled=True)
+
+
+@people.command()
+def enable(person: PersonOption, data: Data = None, database: DatabaseUrl = None) -> None:
+    """Let somebody in again."""
+    _change(person, data, database, disabled=False)
+
+
+@people.command()
+def change(
+    person: PersonOption,
+    admin: Annotated[bool | None, typer.Option(help="They administer the archive.")] = None,
+    auditor: Annotated[bool | None, typer.Option(help="They read the audit.")] = None,
+    data: Data = None,
+    database: DatabaseUrl = None,
+) -> None:
+    """Make somebody an administrator or auditor, or no longer."""
+    given = {"admin": admin, "auditor": auditor}
+    _change(person, data, database, **{role: each for role, each in given.items() if each is not None})
+
+
+@people.command()
+def password(person: PersonOption, data: Data = None, database: DatabaseUrl = None) -> None:
+    """Give somebody another password; wherever they are signed in, that ends."""
+    from app.services import people
+
+    given = _ask_password()
+    _on(data, database, lambda opened: people.set_password(opened, person, given, people.OPERATOR))
+
+
+@people.command()
+def token(
+    person: PersonOption,
+    days: Annotated[int, typer.Option(min=1, max=366, help="After how many days it ends.")] = 90,
+    data: Data = None,
+    database: DatabaseUrl = None,
+) -> None:
+    """Make a token for somebody, such as a pipeline, and print it."""
+    from app.services import people
+
+    typer.echo(_on(data, database, lambda opened: people.give_token(opened, person, days, people.OPERATOR)))
+
+
+def _change(person: int, data: Path | None, database: str | None, **values: bool) -> None:
+    from app.services import people
+
+    _on(data, database, lambda opened: people.change(opened, person, people.OPERATOR, **values))
+
+
+def _ask_password() -> str:
+    given: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return given
+
+
+def _on(data: Path | None, database: str | None, work: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
+    with _said_plainly():
+        return _on_database(Settings.load(data=data, database=database), work)
 
 
 @app.command()

@@ -4,6 +4,8 @@ Raise the most exact fact; `detail` is a sentence for the person who sent the re
 and never repeats a patient's values.
 """
 
+from typing import NamedTuple
+
 
 class Fact(Exception):  # noqa: N818 (it states a fact)
     """Anything this project raises on purpose. `more` are members of the problem that the caller is told."""
@@ -70,6 +72,24 @@ class NotSignedIn(Fact):
     """This archive needs sign-in: send 'Authorization: Bearer' with a token."""
 
 
+class Allowance(NamedTuple):
+    """How often one may try: `most` times in so many seconds; `left` times now, more in `wait` seconds."""
+
+    policy: str
+    most: int
+    seconds: int
+    left: int
+    wait: int
+
+
+class InvalidToken(NotSignedIn):
+    """What you sent to sign in is not known here, has ended, or was taken back."""
+
+    def __init__(self, detail: str = "", allowance: Allowance | None = None) -> None:
+        super().__init__(detail)
+        self.allowance = allowance
+
+
 class Forbidden(Fact):
     """You may not do this."""
 
@@ -84,6 +104,10 @@ class PreconditionFailed(Fact):
 
 class TooMany(Fact):
     """Too many requests in too short a time: wait, and try again."""
+
+    def __init__(self, allowance: Allowance) -> None:
+        super().__init__()
+        self.allowance = allowance
 
 
 class InvalidInstance(Fact):
@@ -124,6 +148,10 @@ class StoreUnavailable(Fact):
 
 class DatabaseUnavailable(Fact):
     """The database does not answer; try again later."""
+
+
+class ProviderUnavailable(Fact):
+    """The OpenID provider does not answer; try again later."""
 
 
 class FetchFailed(Fact):

@@ -12,6 +12,7 @@ from fastapi_swagger import patch_fastapi
 from app.archive import Archive
 from app.database import check_revision
 from app.routers import (
+    accounts,
     agreements,
     attributes,
     audit,
@@ -22,14 +23,18 @@ from app.routers import (
     grants,
     groups,
     health,
+    me,
     pages,
     problems,
     qido,
     rendered,
     requests,
+    share_links,
+    sign_in,
     sites,
     stow,
     submissions,
+    tokens,
     viewer,
     wado,
     wado_uri,
@@ -80,6 +85,11 @@ BESIDE = (
     grants.router,
     groups.router,
     health.router,
+    sign_in.router,
+    me.router,
+    accounts.router,
+    tokens.router,
+    share_links.router,
 )
 
 

@@ -23,7 +23,7 @@ _ORIGIN = re.compile(r"https?://[a-z0-9.\-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+
 
 Network = IPv4Network | IPv6Network
 #: Settings that hold a secret: each may also be given as the path of a file, in `{name}_file`.
-SECRETS = ("owner_token", "database", "log_key")
+SECRETS = ("owner_token", "oidc_client_secret", "database", "log_key")
 
 
 class Settings(BaseSettings):
@@ -36,7 +36,7 @@ class Settings(BaseSettings):
     data: Path = Path("data")
     """The folder that holds the database and the objects, unless `database` and `store` say otherwise."""
     host: str = "127.0.0.1"
-    """The address to listen on. One that others can reach needs `owner_token`."""
+    """The address to listen on. One that others can reach needs a way to sign in."""
     port: int = Field(default=8080, ge=0, le=65535)
     """The port to listen on; 0 lets the system choose."""
     workers: int = Field(default=1, ge=1, le=256)
@@ -55,6 +55,24 @@ class Settings(BaseSettings):
     """Whoever sends it as `Authorization: Bearer` is the owner. At least 16 characters."""
     owner_token_file: Path | None = None
     """A file that holds `owner_token`."""
+    accounts: bool = False
+    """People may sign in with a name and a password that `readingroom people add` made."""
+    oidc_issuer: str | None = None
+    """The OpenID provider with whose accounts people sign in, by its issuer: `https://sso.example.org/realms/a`."""
+    oidc_client_id: str | None = None
+    """Our name at the provider, where `{public_url}/sign-in/callback` is to be allowed as redirect URI."""
+    oidc_client_secret: SecretStr | None = None
+    """What proves at the provider that it is us; none for a public client."""
+    oidc_client_secret_file: Path | None = None
+    """A file that holds `oidc_client_secret`."""
+    oidc_audience: str | None = None
+    """The audience of the provider's JWTs that are taken as Bearer tokens; by default `oidc_client_id`."""
+    oidc_name: str = "OpenID"
+    """What the provider is called on the page to sign in."""
+    session_hours: float = Field(default=12, gt=0, le=24 * 30)
+    """After how many hours a browser has to sign in again."""
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    """How many requests one caller may send to one worker in a minute; by default any number."""
     public_url: str | None = None
     """The archive's address as its users see it; by default what each request was sent to."""
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = ()
@@ -167,6 +185,16 @@ class Settings(BaseSettings):
             raise ValueError("give a URL such as https://archive.example.org")
         return value.rstrip("/")
 
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _issuer(cls, value: str | None) -> str | None:
+        url = urlsplit(value or "")
+        if value is not None and (
+            url.scheme != "https" and not (url.scheme == "http" and _is_loopback(url.hostname or ""))
+        ):
+            raise ValueError("give the https URL that the provider calls its issuer")
+        return value
+
     def environment(self) -> dict[str, str]:
         """What was chosen, as the environment variables from which another process loads equal settings."""
         chosen = {name: getattr(self, name) for name in self.model_fields_set}
@@ -193,23 +221,30 @@ class Settings(BaseSettings):
     @cached_property
     def loopback(self) -> bool:
         """Whether only this machine can reach the address listened on."""
-        try:
-            return ip_address(self.host.strip("[]")).is_loopback
-        except ValueError:
-            return self.host.lower() == "localhost"
+        return _is_loopback(self.host)
+
+    @cached_property
+    def for_browsers(self) -> bool:
+        """Whether there is a page to sign in."""
+        return self.accounts or self.oidc_issuer is not None
 
     @cached_property
     def local_mode(self) -> bool:
         """Loopback and no sign-in: the caller is the owner, and is guarded against other sites' pages."""
-        return self.loopback and self.owner_token is None
+        return self.loopback and self.owner_token is None and not self.for_browsers
 
     def check_servable(self) -> None:
         """Raises Misconfigured, saying what to set, where serving so would be unsafe or futile."""
-        if not self.loopback and self.owner_token is None:
+        if not self.loopback and self.owner_token is None and not self.for_browsers:
             raise Misconfigured(
                 f"Others can reach {self.host}, so the archive needs sign-in: set READINGROOM_OWNER_TOKEN "
                 "(or READINGROOM_OWNER_TOKEN_FILE) to a secret of at least 16 characters, for example from "
-                "`openssl rand -hex 32`; or listen on 127.0.0.1."
+                "`openssl rand -hex 32`, or READINGROOM_ACCOUNTS, or READINGROOM_OIDC_ISSUER; "
+                "or listen on 127.0.0.1."
+            )
+        if (self.oidc_issuer is None) != (self.oidc_client_id is None):
+            raise Misconfigured(
+                "READINGROOM_OIDC_ISSUER and READINGROOM_OIDC_CLIENT_ID go together: set both."
             )
         if self.owner_token and len(self.owner_token.get_secret_value()) < TOKEN_LENGTH:
             raise Misconfigured(
@@ -225,6 +260,13 @@ class Settings(BaseSettings):
                 "READINGROOM_CORS_ORIGINS is set, but without sign-in any page of those sites would be the "
                 "owner: set READINGROOM_OWNER_TOKEN (or READINGROOM_OWNER_TOKEN_FILE) too."
             )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def _text(value: Any) -> str:

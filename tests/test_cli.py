@@ -45,7 +45,7 @@ def test_version() -> None:
     assert (result.exit_code, result.output) == (0, f"readingroom {version('readingroom')}\n")
 
 
-@pytest.mark.parametrize("command", ["serve", "viewer", "demo", "migrate", "conformance", "audit"])
+@pytest.mark.parametrize("command", ["serve", "viewer", "demo", "migrate", "conformance", "audit", "people"])
 def test_every_command_explains_itself(command: str) -> None:
     result = RUN.invoke(app, [command, "--help"])
     assert result.exit_code == 0
@@ -104,3 +104,48 @@ def test_a_decoding_process_can_read_the_main_module() -> None:
     # What anyio does in each of its worker processes: `python -m app serve` could not decode otherwise.
     main = Path(__file__).parent.parent / "app" / "__main__.py"
     assert runpy.run_path(str(main), run_name="__mp_main__")["__name__"] == "__mp_main__"
+
+
+def people(*command: str, said: str = "", code: int = 0) -> str:
+    """What a command about people prints."""
+    result = RUN.invoke(app, ["people", *command, "--data", "here"], input=said)
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def test_people_are_made_listed_and_changed() -> None:
+    RUN.invoke(app, ["migrate", "--data", "here"])
+    password = "correct horse battery\n"
+    people("add", "mary", "--admin", said=password * 2)
+    assert people("add", "robot", "--pipeline") == "2\n"
+    assert people("list").splitlines() == ["1\tmary\there\tadmin", "2\trobot\there\t"]
+    people("change", "1", "--no-admin", "--auditor")
+    people("disable", "2")
+    assert people("list").splitlines() == ["1\tmary\there\tauditor", "2\trobot\there\tdisabled"]
+    people("enable", "2")
+    people("password", "1", said="another horse battery\n" * 2)
+    token = people("token", "2", "--days", "7").strip()
+    assert token.startswith("rr_")
+    with sqlite3.connect("here/readingroom.sqlite") as connection:
+        (kept,) = connection.execute("select password from person where id = 1").fetchone()
+        assert kept.startswith("$argon2id$")
+        assert "horse" not in str(connection.execute("select * from audit_entry").fetchall())
+        assert token[10:] not in str(connection.execute("select * from token").fetchall())
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("command", "said", "sentence"),
+    [
+        (["add", "mary"], "short\nshort\n", "A password has 12 to 1000 characters."),
+        (["add", "Mary Major", "--pipeline"], "", "A name has 1 to 100"),
+        (["add", "robot", "--pipeline"], "", "There is somebody called robot already."),
+        (["disable", "9"], "", "There is nobody of number 9."),
+        (["token", "9"], "", "There is nobody of number 9."),
+        (["password", "9"], "correct horse battery\n" * 2, "There is no account here of number 9."),
+    ],
+)
+def test_what_is_wrong_about_people_is_one_sentence(command: list[str], said: str, sentence: str) -> None:
+    RUN.invoke(app, ["migrate", "--data", "here"])
+    people("add", "robot", "--pipeline")
+    assert sentence in people(*command, said=said, code=1)

@@ -1,6 +1,7 @@
 import os
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -138,6 +139,30 @@ def test_others_can_reach_it(host: str) -> None:
     Settings(host=host, owner_token=TOKEN).check_servable()
 
 
+OIDC = {"oidc_issuer": "https://sso.example.org", "oidc_client_id": "archive"}
+
+
+@pytest.mark.parametrize("chosen", [{"accounts": True}, OIDC])
+def test_whoever_signs_in_is_not_the_owner_by_being_here(chosen: dict[str, Any]) -> None:
+    assert not Settings.load(**chosen).local_mode
+    assert Settings.load(**chosen).for_browsers
+    Settings.load(host="0.0.0.0", **chosen).check_servable()
+    assert not Settings.load(owner_token=TOKEN).for_browsers
+
+
+@pytest.mark.parametrize("name", list(OIDC))
+def test_a_provider_has_an_issuer_and_a_client(name: str) -> None:
+    with pytest.raises(Misconfigured, match="OIDC_ISSUER and READINGROOM_OIDC_CLIENT_ID"):
+        Settings.load(owner_token=TOKEN, **{name: OIDC[name]}).check_servable()
+
+
+@pytest.mark.parametrize("issuer", ["http://sso.example.org", "sso.example.org", "ftp://a", ""])
+def test_a_provider_is_asked_over_https(issuer: str) -> None:
+    with pytest.raises(Misconfigured, match="READINGROOM_OIDC_ISSUER: give the https URL"):
+        Settings.load(oidc_issuer=issuer, oidc_client_id="archive")
+    assert Settings.load(oidc_issuer="http://127.0.0.1:1", oidc_client_id="a").oidc_issuer
+
+
 def test_a_short_token_is_no_secret() -> None:
     with pytest.raises(Misconfigured, match="at least 16 characters"):
         Settings.load(owner_token="admin").check_servable()
@@ -154,7 +179,8 @@ def test_another_process_loads_equal_settings(tmp_path: Path, monkeypatch: pytes
     settings = Settings.load(
         data="relative", viewer="ohif", port=9000, workers=2, max_instance_bytes="1GiB",
         trusted_proxies="10.0.0.0/8,::1", owner_token_file=tmp_path / "token",
-        database="postgresql://a:b@c/d", log_key="secret",
+        database="postgresql://a:b@c/d", log_key="secret", accounts=True, oidc_client_secret="hidden",
+        oidc_issuer="https://sso.example.org", oidc_client_id="archive",
     )  # fmt: skip
     environment = settings.environment()
     assert TOKEN not in environment.values()

@@ -38,14 +38,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
     """The archive as its own process, filled."""
     if not chromium.executable():
         pytest.skip("Chromium is missing: apt-get install chromium")
-    try:
-        # Already there from `make viewer`, or fetched now; runs beside this one may do the same.
-        fetch(FOLDER)
-    except (Fact, OSError) as missing:
-        present = installed(FOLDER)
-        if not present or present.version != VERSION:
-            pytest.skip(f"the viewer is missing: make viewer ({missing})")
-    archive = Process(tmp_path_factory.mktemp("viewer") / "data", READINGROOM_VIEWER=str(FOLDER))
+    archive = Process(tmp_path_factory.mktemp("viewer") / "data", READINGROOM_VIEWER=str(fetched()))
     archive.start()
     try:
         yield Shown(archive.url, {name: store(archive.url, parts) for name, parts in everything().items()})
@@ -53,10 +46,22 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
         archive.stop()
 
 
-def store(url: str, parts: list[bytes], **more: str) -> str:
+def fetched() -> Path:
+    """The viewer's folder."""
+    try:
+        # Already there from `make viewer`, or fetched now; runs beside this one may do the same.
+        fetch(FOLDER)
+    except (Fact, OSError) as missing:
+        present = installed(FOLDER)
+        if not present or present.version != VERSION:
+            pytest.skip(f"the viewer is missing: make viewer ({missing})")
+    return FOLDER
+
+
+def store(url: str, parts: list[bytes], root: str = "/dicom-web", **more: str) -> str:
     """Store the instances of a study; gives its UID."""
     headers = {"Content-Type": content_type(), "Accept": "application/dicom+json", **more}
-    answer = httpx.post(f"{url}/dicom-web/studies", content=multipart(parts), headers=headers, timeout=60)
+    answer = httpx.post(f"{url}{root}/studies", content=multipart(parts), headers=headers, timeout=60)
     assert answer.status_code == 200, answer.text
     return study_uid(parts[0])
 

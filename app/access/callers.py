@@ -12,7 +12,8 @@ class Caller:
     `person` is the row of who signed in, or of whose token or link it is; `signed_in` is false for strangers.
     `everything` is the owner's and the administrators', `audits` also the auditors'.
     A token or a link may narrow what its person may do: to capabilities, to collections (rows), to studies
-    (UIDs); None does not narrow. `using` names the token or link in the audit.
+    (UIDs); None does not narrow. `using` names in the audit what they sent: `personal:7`, a token; `link:3`;
+    `session:9`, a browser's cookie; `jwt`. It is empty for the owner and strangers.
     """
 
     name: str

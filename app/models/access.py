@@ -140,12 +140,14 @@ class AccessRequest(SQLModel, table=True):
 class Token(SQLModel, table=True):
     """A secret that stands for somebody, of which only the digest is kept.
 
-    `kind` is `personal`, or `session`: that of a browser's cookie. `scopes` and `collections` are JSON arrays
-    of capabilities and of collections' rows; empty ones do not narrow what its person may do.
+    `kind` is `personal`, or `session`: that of a browser's cookie, perhaps of one that came by a link.
+    `scopes` and `collections` are JSON arrays of capabilities and of collections' rows; empty ones do not
+    narrow what its person may do. The owner's has no person.
     """
 
     id: int | None = _id()
-    person_id: int = Field(foreign_key="person.id", index=True, sa_type=Key)
+    person_id: int | None = Field(default=None, foreign_key="person.id", index=True, sa_type=Key)
+    share_link_id: int | None = Field(default=None, foreign_key="share_link.id", index=True, sa_type=Key)
     kind: str = Field(default="personal", sa_type=ByteText)
     name: str = Field(sa_type=ByteText)
     #: Its first characters, by which its owner knows it again.

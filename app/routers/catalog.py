@@ -10,8 +10,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field, TypeAdapter
 
+from app.routers.addresses import public_url
 from app.routers.api import PREFIX, problems
-from app.routers.dependencies import ACaller, AnArchive, get_ask, public_url
+from app.routers.dependencies import ACaller, AnArchive, get_ask
 from app.routers.representations import send_bytes
 from app.services import catalog
 from app.services.catalog import Row

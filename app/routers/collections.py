@@ -9,6 +9,7 @@ from app.errors import InvalidRequest
 from app.index.listing import START, Cursor, Results
 from app.registry.collections import Filters
 from app.registry.record import Line, Record, Status, Tier
+from app.routers.addresses import public_url
 from app.routers.api import PREFIX, After, Limit, Page, page, problems, require_match
 from app.routers.collection_models import (
     CollectionOut,
@@ -22,7 +23,7 @@ from app.routers.collection_models import (
     item_out,
     series_out,
 )
-from app.routers.dependencies import ACaller, AnArchive, public_url
+from app.routers.dependencies import ACaller, AnArchive
 from app.routers.representations import send, tag
 from app.services import collections, contents
 from app.services.collections import Wanted

@@ -5,8 +5,12 @@ from typing import Annotated
 from fastapi import Depends, Path, Request
 
 from app.access.callers import Caller
+from app.access.secrets import Credentials
 from app.archive import Archive
+from app.routers import rates
+from app.routers.addresses import public_url
 from app.routers.counted import note
+from app.routers.credentials import credentials
 from app.services.accounts import identify
 from app.services.root import Ask, Root
 from app.services.roots import (
@@ -18,7 +22,9 @@ from app.services.roots import (
     submission_root,
 )
 from app.viewer import Viewer
-from app.wire.forwarded import base_url
+
+#: Where it stands in the request who sent it, once that is known.
+CALLER = "readingroom.identified"
 
 
 async def get_archive(request: Request) -> Archive:
@@ -27,10 +33,15 @@ async def get_archive(request: Request) -> Archive:
 
 
 async def get_caller(request: Request) -> Caller:
-    """Who sent the request. Raises NotSignedIn."""
-    archive = _archive(request)
-    caller = await identify(archive, request.headers.get("authorization"))
-    note(request.scope, archive, caller)
+    """Who sent the request, found out once. Raises InvalidToken, Forbidden, TooMany, ProviderUnavailable."""
+    caller: Caller | None = request.scope.get(CALLER)
+    if caller is None:
+        archive = _archive(request)
+        # In local mode everybody is the owner, whatever they bring.
+        brought = Credentials() if archive.settings.local_mode else credentials(request, archive)
+        caller = request.scope[CALLER] = await identify(archive, brought)
+        note(request.scope, archive, caller)
+        rates.count(request, archive, caller, brought.address)
     return caller
 
 
@@ -69,32 +80,6 @@ async def get_root(request: Request) -> Root:
     if key := path.get("submission"):
         return await submission_root(archive, caller, host, key)
     return await (bare_root if results == "without-results" else archive_root)(archive, caller, host)
-
-
-def public_url(request: Request, archive: Archive) -> str:
-    """The archive's address as this caller sees it, without a slash at the end."""
-    settings = archive.settings
-    if settings.public_url:
-        return settings.public_url
-    client = request.client.host if request.client else None
-    headers = _joined(request) if settings.trusted_proxies else {}
-    root_path = request.scope.get("root_path", "")
-    host = _with_port(request) if settings.local_mode else request.headers.get("host", "")
-    return base_url(request.scope["scheme"], host, root_path, client, headers, settings.trusted_proxies)
-
-
-def _joined(request: Request) -> dict[str, str]:
-    return {name: ",".join(request.headers.getlist(name)) for name in request.headers}
-
-
-def _with_port(request: Request) -> str:
-    """The Host header with the port that was connected to: dicomweb-client for Python leaves the port out.
-
-    Only where nothing can stand between us and the client, which would have a port of its own.
-    """
-    host, (_, port) = request.headers.get("host", ""), request.scope.get("server") or ("", None)
-    bare = host.rpartition("]")[2] if host.startswith("[") else host
-    return f"{host}:{port}" if port and ":" not in bare else host
 
 
 def get_ask(request: Request) -> Ask:

@@ -16,9 +16,12 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.access.secrets import LINK
 from app.logs import told
 from app.routers import counted, metrics, traces
+from app.routers.credentials import LINK_TOKEN, READING
 from app.routers.problems import problem
+from app.routers.rates import LEFT
 from app.routers.responses import DATA_POLICY, ZERO_COPY
 from app.settings import Settings
 from app.wire.forwarded import is_local_host
@@ -43,11 +46,11 @@ CORS_REQUEST = (
 )
 CORS_EXPOSED = (
     *("Content-Type", "Content-Length", "Content-Location", "Content-Range", "ETag", "Location"),
-    *("Retry-After", "Warning", "WWW-Authenticate", "X-Request-ID", "X-Total-Count"),
+    *("RateLimit", "RateLimit-Policy", "Retry-After", "Warning", "WWW-Authenticate"),
+    *("X-Request-ID", "X-Total-Count"),
 )
 CORS_SECONDS = 3600
 
-READING = frozenset({"GET", "HEAD", "OPTIONS"})
 #: Polled every few seconds by machines: logged only at level debug.
 POLLED = frozenset({"/healthz", "/readyz", "/metrics"})
 #: No dots: a UID does not get into the log by way of a request id.
@@ -59,7 +62,11 @@ def middleware(settings: Settings) -> list[Middleware]:
     key = settings.log_key.get_secret_value().encode() if settings.log_key else token_bytes(32)
     cors = [_cors(settings.cors_origins)] if settings.cors_origins else []
     guard = [Middleware(LocalGuard)] if settings.local_mode else []
-    return [Middleware(SecurityHeaders), *cors, Middleware(Telemetry, key=key), *guard]
+    rates = [Middleware(RateLimits)] if settings.requests_per_minute else []
+    return [
+        *(Middleware(SecurityHeaders), *cors, Middleware(Telemetry, key=key), *guard),
+        *(*rates, Middleware(LinkTokens)),
+    ]
 
 
 def _cors(origins: tuple[str, ...]) -> Middleware:
@@ -194,6 +201,40 @@ class _Exchange:
 def _request_id(headers: Headers) -> str:
     given = headers.get("x-request-id", "")
     return given if _REQUEST_ID.fullmatch(given) else token_hex(16)
+
+
+class RateLimits:
+    """Says in each response what is left to its caller, where that is counted."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+
+        async def told(message: Message) -> None:
+            if message["type"] == "http.response.start" and (left := scope.get(LEFT)):
+                message["headers"] = [*message.get("headers", ()), *left]
+            await send(message)
+
+        await self._app(scope, receive, told)
+
+
+class LinkTokens:
+    """Takes a share link's token out of the address: what is read, logged or linked to has none."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if b"token=" + LINK.encode() in scope.get("query_string", b""):
+            given = scope["query_string"].split(b"&")
+            found = [pair for pair in given if pair.startswith(b"token=" + LINK.encode())]
+            if found:
+                scope[LINK_TOKEN] = found[0].removeprefix(b"token=").decode("latin-1")
+                scope["query_string"] = b"&".join(pair for pair in given if pair not in found)
+        await self._app(scope, receive, send)
 
 
 class LocalGuard:

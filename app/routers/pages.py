@@ -1,22 +1,20 @@
 """Pages for people: the collections that one may know of, and each of them. They need no JavaScript."""
 
-from base64 import b64encode
 from collections.abc import Mapping
-from hashlib import sha256
-from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.archive import Archive
 from app.errors import Fact, NotAcceptable
 from app.registry.collections import Filters
+from app.routers import html
+from app.routers.addresses import public_url
 from app.routers.api import After, page, problems
 from app.routers.collection_models import collection_out, facts_out, item_out
-from app.routers.dependencies import AnArchive, get_ask, get_caller, public_url
+from app.routers.dependencies import AnArchive, get_ask, get_caller
 from app.routers.problems import status_of
 from app.routers.representations import send_bytes
 from app.services import collections, contents
@@ -26,8 +24,6 @@ from app.wire.accept import Offer
 
 router = APIRouter(tags=["pages"])
 
-TEMPLATES = Path(__file__).parent / "templates"
-HTML = "text/html; charset=utf-8"
 PAGE = (Offer("html", "text/html"),)
 _BROWSER = (Offer("problem", "application/problem+json"), Offer("html", "text/html"))
 #: Values of which a page names the most frequent.
@@ -38,26 +34,8 @@ KINDS = {
     "analysis-result": "Analysis result",
     "external": "Record of data that are elsewhere",
 }
-_ENVIRONMENT = Environment(
-    loader=FileSystemLoader(TEMPLATES),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_ENVIRONMENT.globals.update(kinds=KINDS, most=MOST)
-
-
-def _style() -> str:
-    """The style sheet as the layout includes it, by its digest: the pages' one source of style."""
-    text = _ENVIRONMENT.get_template("style.css").render()
-    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
-
-
-POLICY = (
-    f"default-src 'none'; style-src {_style()}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-_HEADERS = {"Content-Security-Policy": POLICY}
+html.TEMPLATES.globals.update(kinds=KINDS, most=MOST)
+_HEADERS = {"Content-Security-Policy": html.POLICY}
 
 
 @router.get("/collections", response_class=HTMLResponse, responses=problems(400, 401))
@@ -95,7 +73,7 @@ async def collection_page(request: Request, archive: AnArchive, collection: str)
 
 def _sent(request: Request, archive: Archive, template: str, **values: Any) -> Response:
     get_ask(request).choose(PAGE)
-    return send_bytes(request, _rendered(request, archive, template, values), HTML, headers=_HEADERS)
+    return send_bytes(request, _rendered(request, archive, template, values), html.HTML, headers=_HEADERS)
 
 
 def _refused(request: Request, archive: Archive, fact: Fact) -> Response:
@@ -109,9 +87,9 @@ def _refused(request: Request, archive: Archive, fact: Fact) -> Response:
     status, headers = status_of(fact)
     title = {401: "Sign in", 404: "Nothing here"}.get(status, "That did not work")
     body = _rendered(request, archive, "problem.html", {"title": title, "detail": fact.detail})
-    return Response(body, status, {**headers, **_HEADERS}, media_type=HTML)
+    return Response(body, status, {**headers, **_HEADERS}, media_type=html.HTML)
 
 
 def _rendered(request: Request, archive: Archive, template: str, values: Mapping[str, Any]) -> bytes:
     home = urlsplit(public_url(request, archive)).path
-    return _ENVIRONMENT.get_template(template).render(home=home, **values).encode()
+    return html.render(template, home=home, **values)

@@ -21,6 +21,10 @@ STATUS: dict[type[errors.Fact], tuple[int, dict[str, str]]] = {
     errors.InvalidRequest: (400, {}),
     errors.InvalidInstance: (400, {}),
     errors.NotSignedIn: (401, {"WWW-Authenticate": 'Bearer realm="Reading Room"'}),
+    errors.InvalidToken: (
+        401,
+        {"WWW-Authenticate": 'Bearer realm="Reading Room", error="invalid_token"'},
+    ),
     errors.Forbidden: (403, {}),
     errors.NotFound: (404, {}),
     errors.Conflict: (409, {}),
@@ -32,6 +36,7 @@ STATUS: dict[type[errors.Fact], tuple[int, dict[str, str]]] = {
     errors.TooLarge: (413, {}),
     errors.UnsupportedMediaType: (415, {}),
     errors.RangeNotSatisfiable: (416, {}),
+    errors.ProviderUnavailable: (503, {"Retry-After": "5"}),
     errors.StoreUnavailable: (503, {"Retry-After": "5"}),
     errors.DatabaseUnavailable: (503, {"Retry-After": "5"}),
 }
@@ -42,14 +47,6 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None, **m
     title = HTTPStatus(status).phrase
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
     return Response(orjson.dumps(body), status, headers, media_type="application/problem+json")
-
-
-def status_of(fact: errors.Fact) -> tuple[int, dict[str, str]]:
-    """The status code of a fact and its headers. Raises the fact where it has no row in STATUS."""
-    for kind in type(fact).__mro__:
-        if kind in STATUS:
-            return STATUS[kind]
-    raise fact
 
 
 async def answer_fact(_: Request, fact: Exception) -> Response:
@@ -65,6 +62,28 @@ async def answer_fact(_: Request, fact: Exception) -> Response:
         case errors.RangeNotSatisfiable(size=size):
             return problem(status, fact.detail, {**headers, "Content-Range": f"bytes */{size}"})
     return problem(status, fact.detail, headers, **fact.more)
+
+
+def status_of(fact: errors.Fact) -> tuple[int, dict[str, str]]:
+    """A fact's status code and headers; one without a row in STATUS is our own fault, and raised."""
+    known = next((STATUS[kind] for kind in type(fact).__mro__ if kind in STATUS), None)
+    if known is None:
+        raise fact
+    status, headers = known
+    if isinstance(fact, errors.TooMany):
+        headers = {**headers, "Retry-After": str(fact.allowance.wait)}
+    if isinstance(fact, errors.TooMany | errors.InvalidToken) and fact.allowance:
+        headers = {**headers, **rate_limit(fact.allowance)}
+    return status, headers
+
+
+def rate_limit(allowance: errors.Allowance) -> dict[str, str]:
+    """RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers)."""
+    policy, most, seconds, left, wait = allowance
+    return {
+        "RateLimit-Policy": f'"{policy}";q={most};w={seconds}',
+        "RateLimit": f'"{policy}";r={left};t={wait}',
+    }
 
 
 async def answer_http(request: Request, error: Exception) -> Response:

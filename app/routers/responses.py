@@ -15,7 +15,7 @@ from app.storage.object_store import FileRange
 from app.wire import coding, conditional, multipart_out, zip_out
 
 #: Whoever holds an answer asks again before using it: what one may see can change at any time.
-CACHING = {"Cache-Control": "private, no-cache", "Vary": "Accept, Accept-Encoding, Authorization"}
+CACHING = {"Cache-Control": "private, no-cache", "Vary": "Accept, Accept-Encoding, Authorization, Cookie"}
 #: Stored bytes are never a page, whatever type they claim: opened in a browser they run nothing.
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 #: A listener that has gone is noticed after this many bytes at the latest.

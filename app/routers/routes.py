@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
 from app.routers import (
+    accounts,
     agreements,
     attributes,
     audit,
@@ -16,13 +17,16 @@ from app.routers import (
     grants,
     groups,
     health,
+    me,
     pages,
     qido,
     rendered,
     requests,
+    share_links,
     sites,
     stow,
     submissions,
+    tokens,
     wado,
     wado_uri,
 )
@@ -45,6 +49,10 @@ ROUTERS = (
     ("Pages for people", pages.router),
     ("What was sent and is not published yet", submissions.router),
     ("Who did what", audit.router),
+    ("Who you are", me.router),
+    ("Tokens", tokens.router),
+    ("Share links", share_links.router),
+    ("People", accounts.router),
     ("Who may do what, and why", explain.router),
     ("Requests for access", requests.router),
     ("What those who ask agree to and are asked", agreements.router),

@@ -9,9 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.access.decide import Unit
 from app.errors import InvalidRequest
 from app.registry.record import Line, Tier
+from app.routers.addresses import public_url
 from app.routers.api import PREFIX, After, Limit, Page, page, problems, require_match
 from app.routers.collection_models import UnitRules
-from app.routers.dependencies import ACaller, AnArchive, public_url
+from app.routers.dependencies import ACaller, AnArchive
 from app.routers.representations import send, tag
 from app.services import units
 from app.services.units import SiteShown

@@ -7,8 +7,9 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from app.registry.submissions import Submission
+from app.routers.addresses import public_url
 from app.routers.api import PREFIX, After, Limit, Page, problems
-from app.routers.dependencies import ACaller, AnArchive, public_url
+from app.routers.dependencies import ACaller, AnArchive
 from app.services import submissions
 
 router = APIRouter(prefix=PREFIX, tags=["submissions"])

@@ -44,18 +44,19 @@ class Trace:
 def trace(scope: Mapping[str, Any], key: bytes) -> Trace:
     """The trace of an ASGI request that was routed. Without `key` nobody can guess a UID from its hash."""
     method = scope["method"] if scope["method"] in METHODS else OTHER
-    route = _template(scope)
+    route = template(scope)
     if route is None:
         return Trace(method, NO_ROUTE, _hash(scope["path"], key), _names(scope["query_string"]))
     hashed = {name: _hash(str(value), key) for name, value in scope.get("path_params", {}).items()}
     return Trace(method, route, route.format_map(hashed), _names(scope["query_string"]))
 
 
-def _template(scope: Mapping[str, Any]) -> str | None:
+def template(scope: Mapping[str, Any]) -> str | None:
+    """The whole path template of a request's route; None where there is none."""
     # FastAPI keeps an included router's route without its prefix; the whole template is in its context.
     included = scope.get("fastapi", {}).get("effective_route_context")
-    template: str | None = getattr(included or scope.get("route"), "path_format", None)
-    return template
+    path: str | None = getattr(included or scope.get("route"), "path_format", None)
+    return path
 
 
 def _hash(value: str, key: bytes) -> str:

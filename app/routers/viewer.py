@@ -12,10 +12,15 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 
 from app.archive import Archive
-from app.errors import NotFound
+from app.errors import InvalidToken, NotFound
 from app.ohif.config import script
 from app.ohif.contents import GZIP, PAGE, Asset, Contents, installed
-from app.routers.dependencies import AnArchive, public_url
+from app.routers import sign_in
+from app.routers.addresses import public_url
+from app.routers.credentials import LINK_TOKEN
+from app.routers.dependencies import AnArchive, get_caller
+from app.routers.traces import template
+from app.services.sign_in import may_look
 from app.wire import coding, conditional
 
 router = APIRouter(include_in_schema=False)
@@ -69,7 +74,24 @@ async def viewer(request: Request, archive: AnArchive, name: str = "") -> Respon
         return _asset(request, contents, name, asset)
     if name != PAGE and "." in PurePosixPath(name).name:
         raise NotFound
-    return _made(_page(request, archive, contents), "text/html; charset=utf-8")
+    return await _before(request, archive) or _made(
+        _page(request, archive, contents), "text/html; charset=utf-8"
+    )
+
+
+async def _before(request: Request, archive: Archive) -> Response | None:
+    """What comes before the page: the exchange of a link's token, or signing in."""
+    if link := request.scope.get(LINK_TOKEN):
+        return await sign_in.follow(request, archive, link)
+    # Another token in the address is the viewer's own business.
+    if not archive.settings.for_browsers or "token" in request.query_params:
+        return None
+    try:
+        caller = await get_caller(request)
+    except InvalidToken:
+        return sign_in.to_sign_in(request, archive)
+    looks = await may_look(archive, caller, request.path_params.get("collection"))
+    return None if looks else sign_in.to_sign_in(request, archive)
 
 
 def _config(request: Request, archive: Archive) -> bytes:
@@ -86,7 +108,7 @@ def _page(request: Request, archive: Archive, contents: Contents) -> bytes:
 def _addresses(request: Request, archive: Archive) -> tuple[str, str]:
     """The paths, as this caller sees them, of the archive and of the part of it that is looked at."""
     home = urlsplit(public_url(request, archive)).path
-    part = request.scope["route"].path_format.partition("/viewer")[0]
+    part = (template(request.scope) or "").partition("/viewer")[0]
     named = {name: quote(value, safe="") for name, value in request.path_params.items()}
     return home, home + part.format_map(named)
 

@@ -8,6 +8,7 @@ addresses are those of trusted proxies. A value that could not stand in a URL is
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from app.errors import InvalidRequest
@@ -62,6 +63,22 @@ def base_url(
     return address.url(scheme) + said.get("prefix", root_path).rstrip("/")
 
 
+def sender(client: str | None, headers: Mapping[str, str], trusted: Networks) -> str:
+    """The address from which the request set out, as far as trusted proxies tell; of IPv6 the /64 it lies in.
+
+    Arguments as those of `base_url`. Raises InvalidRequest when a field is longer than 16 kB.
+    """
+    told = client or ""
+    if is_trusted(client, trusted):
+        if "x-forwarded-for" in headers:
+            hops = members(headers["x-forwarded-for"])
+        else:
+            elements = (dict(parameters(";" + each) or ()) for each in members(headers.get("forwarded", "")))
+            hops = [element.get("for", "") for element in elements]
+        told = next((hop for hop in reversed(hops) if not is_trusted(hop, trusted)), told)
+    return _counted(told)
+
+
 def is_trusted(client: str | None, trusted: Networks) -> bool:
     """Whether an address (an IPv4 one also when mapped into IPv6) lies in one of the networks."""
     address = _address(client or "") if trusted else None
@@ -72,6 +89,14 @@ def is_local_host(host: str | None) -> bool:
     """Whether a Host header is localhost, 127.0.0.1 or [::1], with or without a port."""
     address = _host(host)
     return address is not None and address.name in _LOCAL_NAMES
+
+
+@lru_cache(maxsize=1024)
+def _counted(told: str) -> str:
+    address = _address(told)
+    if isinstance(address, IPv6Address):
+        return str(IPv6Network((address, 64), strict=False))
+    return str(address or "")
 
 
 def _forwarded(headers: Mapping[str, str], trusted: Networks) -> dict[str, str]:

@@ -21,8 +21,8 @@ TABLES = (
     "audit_anchor",
     "audit_entry",
     "rights",
-    "share_link",
     "token",
+    "share_link",
     "access_request",
     "request_form",
     "agreement",
@@ -206,17 +206,6 @@ def _create_rights() -> None:
         _column("submitted_at", MOMENT, nullable=True),
     )
     op.create_table(
-        "token",
-        _id(),
-        _to("person", index=True),
-        *map(_text, ("name", "beginning")),
-        _text("kind"),
-        _column("sha256", BYTES, unique=True),
-        *(_column(name, BYTES) for name in ("scopes", "collections")),
-        *(_column(name, MOMENT) for name in ("created_at", "expires_at")),
-        *(_column(name, MOMENT, nullable=True) for name in ("used_at", "revoked_at")),
-    )
-    op.create_table(
         "share_link",
         _id(),
         _to("person", nullable=True, index=True),
@@ -228,6 +217,18 @@ def _create_rights() -> None:
         _column("most_uses", sa.Integer(), nullable=True),
         *(_column(name, MOMENT) for name in ("created_at", "expires_at")),
         _column("revoked_at", MOMENT, nullable=True),
+    )
+    op.create_table(
+        "token",
+        _id(),
+        _to("person", nullable=True, index=True),
+        _to("share_link", nullable=True, index=True),
+        *map(_text, ("name", "beginning")),
+        _text("kind"),
+        _column("sha256", BYTES, unique=True),
+        *(_column(name, BYTES) for name in ("scopes", "collections")),
+        *(_column(name, MOMENT) for name in ("created_at", "expires_at")),
+        *(_column(name, MOMENT, nullable=True) for name in ("used_at", "revoked_at")),
     )
     op.create_table("rights", _id(), _column("revision", sa.Integer()))
 

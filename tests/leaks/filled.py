@@ -13,9 +13,10 @@ from fastapi import FastAPI
 from sqlalchemy import Connection, insert
 
 from app.access import callers
+from app.access.secrets import Credentials
 from app.archive import Archive
 from app.dicom.store_response import Failed
-from app.errors import NotSignedIn
+from app.errors import InvalidToken
 from app.index.scope import ARCHIVE
 from app.index.tables import ACCESS_UNIT, COLLECTION
 from app.index.writer import Place
@@ -112,7 +113,7 @@ def _put(connection: Connection, world: World) -> None:
         if unit.collection >= 0:
             _put_unit(connection, world, place)
     for number in range(PEOPLE):
-        row = {"id": PERSON_FIRST + number, "subject": f"person {number}", "created_at": now()}
+        row = {"id": PERSON_FIRST + number, "subject": f"person {number}", "created_at": OPENED}
         row |= dict.fromkeys(("issuer", "name", "email", "password"), "")
         row |= dict.fromkeys(("admin", "auditor", "disabled"), False)
         connection.execute(insert(PERSON).values(row))
@@ -234,12 +235,12 @@ def let_in(known: list[Caller]):
     """A stand-in for sign-in, which has tests of its own."""
     by_name = {caller.name: _caller(caller) for caller in known}
 
-    async def identify(_: Archive, authorization: str | None, *__: object) -> callers.Caller:
-        if authorization is None:
+    async def identify(_: Archive, brought: Credentials) -> callers.Caller:
+        if brought.token is None:
             return callers.STRANGER
-        if (name := authorization.removeprefix("Bearer ")) in by_name:
-            return by_name[name]
-        raise NotSignedIn
+        if brought.token in by_name:
+            return by_name[brought.token]
+        raise InvalidToken
 
     return identify
 

@@ -95,6 +95,13 @@ BESIDE: dict[str, list[str]] = {
     _NAMED + "/sites/{site}": [""],
     _NAMED + "/units": ["", "?limit=1"],
     _NAMED + "/units/{unit}": [""],
+    "/api/v1/me": [""],
+    "/api/v1/people": ["", "?limit=1"],
+    "/api/v1/people/{person}": [""],
+    "/api/v1/share-links": [""],
+    "/api/v1/share-links/{link}": [""],
+    "/api/v1/tokens": [""],
+    "/api/v1/tokens/{token}": [""],
     "/api/v1/submissions": ["", _COLLECTION, "?limit=1"],
     "/api/v1/submissions/{submission}": [""],
     "/api/v1/collections/{collection}/access": [""],
@@ -119,6 +126,7 @@ PUBLIC = {"/healthz", "/readyz", "/metrics"}
 #: Routes that do nothing but change something, and the test that tries them.
 CHANGING: dict[str, str] = {
     _NAMED + "/units/{unit}/series": "tests/routers/test_sites.py",
+    "/api/v1/tokens/{token}/rotate": "tests/routers/test_tokens.py",
     "/api/v1/collections/{collection}/requests": "tests/routers/test_requests.py",
     "/api/v1/requests/{number}/{act}": "tests/routers/test_requests.py",
     "/api/v1/groups/{group}/members/{person}": "tests/routers/test_groups.py",
@@ -176,4 +184,5 @@ def _values(address: Address) -> dict[str, str]:
     study, series, instance = address
     named = {"study": study, "series": series, "instance": instance}
     records = {"version": "1", "grant": "1", "group": "group", "number": "1"}
+    records |= dict.fromkeys(("person", "link", "token"), "1")
     return named | records | {"frames": "1", "path": "7FE00010"}

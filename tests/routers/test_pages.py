@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from app.routers.pages import POLICY
+from app.routers.html import POLICY
 from tests.routers.callers import ANYONE
 from tests.routers.test_collections import SHOWN, archive, make, store
 

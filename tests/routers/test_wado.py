@@ -390,7 +390,7 @@ async def test_entity_tag_and_not_modified(client: httpx.AsyncClient, below: str
     assert tag.startswith('"')
     again = await get(client, url(dataset, below), **{"if-none-match": f'"other", {tag}'})
     assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
-    assert again.headers["vary"] == "Accept, Accept-Encoding, Authorization"
+    assert again.headers["vary"] == "Accept, Accept-Encoding, Authorization, Cookie"
     assert (await get(client, url(dataset, below), **{"if-none-match": '"other"'})).status_code == 200
 
 

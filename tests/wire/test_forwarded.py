@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.errors import InvalidRequest
-from app.wire.forwarded import base_url, is_local_host, is_trusted
+from app.wire.forwarded import base_url, is_local_host, is_trusted, sender
 
 TRUSTED = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
 PROXY, STRANGER = "10.1.2.3", "203.0.113.9"
@@ -234,3 +234,23 @@ OTHER_HOSTS = [
 @pytest.mark.parametrize("host", OTHER_HOSTS)
 def test_other_hosts(host: str | None) -> None:
     assert not is_local_host(host)
+
+
+@pytest.mark.parametrize(
+    ("client", "headers", "address"),
+    [
+        ("192.0.2.1", {}, "192.0.2.1"),
+        ("192.0.2.1", {"x-forwarded-for": "198.51.100.1"}, "192.0.2.1"),
+        ("10.0.0.1", {"x-forwarded-for": "198.51.100.1"}, "198.51.100.1"),
+        ("10.0.0.1", {"x-forwarded-for": "1.1.1.1, 198.51.100.1, 10.0.0.2"}, "198.51.100.1"),
+        ("10.0.0.1", {"x-forwarded-for": "10.0.0.2"}, "10.0.0.1"),
+        ("10.0.0.1", {"forwarded": 'for=198.51.100.1;proto=https, for="10.0.0.3:80"'}, "198.51.100.1"),
+        ("10.0.0.1", {"forwarded": 'for="[2001:db8::7]:443"'}, "2001:db8::/64"),
+        ("10.0.0.1", {"x-forwarded-for": "nonsense"}, ""),
+        ("2001:db8::1:2:3:4", {}, "2001:db8::/64"),
+        ("::ffff:192.0.2.1", {}, "192.0.2.1"),
+        (None, {}, ""),
+    ],
+)
+def test_who_sent_it(client: str | None, headers: dict[str, str], address: str) -> None:
+    assert sender(client, headers, [ip_network("10.0.0.0/8")]) == address
