@@ -1,5 +1,6 @@
 """What the README shows works."""
 
+import os
 import re
 import shlex
 from pathlib import Path
@@ -21,20 +22,54 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
+def run(program: str, url: str) -> None:
+    exec(compile(program.replace(ADDRESS, url), "README.md", "exec"), {})
+
+
 def test_the_session_in_python(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (program,) = blocks("python")
+    program, _ = blocks("python")
     with served(tmp_path) as archive:
-        exec(compile(program.replace(ADDRESS, archive.url), "README.md", "exec"), {})
+        run(program, archive.url)
     assert capsys.readouterr().out == "1 instance, 32768 bytes of pixels\n"
+
+
+def test_a_restricted_collection_as_four_callers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, program = blocks("python")
+    token = {"READINGROOM_OWNER_TOKEN": "0123456789abcdef0123456789abcdef"}
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(*token.popitem())
+    with served(tmp_path, READINGROOM_OWNER_TOKEN=os.environ["READINGROOM_OWNER_TOKEN"]) as archive:
+        for name in ("ana", "ben"):
+            number = people("add", name, "--pipeline").strip()
+            Path(f"{name}.token").write_text(people("token", number))
+        run(program, archive.url)
+    told = [line.split(" frame ") for line in capsys.readouterr().out.splitlines()]
+    assert [[who, said[:3]] for who, said in told] == [
+        ["owner: finds it,", "200"],
+        ["Ana: finds it,", "200"],
+        ["Ben: finds it,", "403"],
+        ["stranger: finds it,", "401"],
+    ]
+    assert all("asked for access" in said for _, said in told[2:])
+
+
+def people(*words: str) -> str:
+    """What the command prints."""
+    answer = CliRunner().invoke(app, ["people", *words, "--data", "data"])
+    assert answer.exit_code == 0, answer.output
+    return answer.output
 
 
 def test_the_session_in_a_shell_names_real_commands() -> None:
     commands = [shlex.split(line, comments=True) for block in blocks("sh") for line in block.splitlines()]
     ours = [words[1:] for words in commands if words[0].endswith("readingroom")]
-    assert ours == [["demo"]]
+    assert [words[:2] for words in ours] == [["demo"], ["people", "token"], ["people", "token"]]
+    ours = [words[:2] for words in ours]
     assert all(CliRunner().invoke(app, [*words, "--help"]).exit_code == 0 for words in ours)
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    assert [words[1] for words in commands if words[0] == "make"] == ["run"]
+    assert [words[1] for words in commands if words[0] == "make"] == ["run", "run"]
     assert "run" in targets
 
 

@@ -5,11 +5,17 @@ from datetime import datetime
 from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from app.models.types import Bytes, ByteText, Key, UtcDateTime, now
+from app.models.types import Bytes, ByteText, Key, UtcDateTime, now, telling_nothing
 
 
 def _id() -> int | None:
     return Field(default=None, primary_key=True, sa_type=Key)  # type: ignore[no-any-return]
+
+
+def _shown_id() -> int | None:
+    return Field(  # type: ignore[no-any-return]
+        default=None, primary_key=True, sa_type=Key, sa_column_kwargs={"default": telling_nothing}
+    )
 
 
 def _moment() -> datetime:
@@ -69,7 +75,7 @@ class Grant(SQLModel, table=True):
 
     __tablename__ = "access_grant"
 
-    id: int | None = _id()
+    id: int | None = _shown_id()
     to: str = Field(sa_type=ByteText)
     person_id: int | None = Field(default=None, foreign_key="person.id", index=True, sa_type=Key)
     group_id: int | None = Field(default=None, foreign_key="people.id", index=True, sa_type=Key)
@@ -117,7 +123,7 @@ class AccessRequest(SQLModel, table=True):
 
     __tablename__ = "access_request"
 
-    id: int | None = _id()
+    id: int | None = _shown_id()
     collection_id: int = Field(foreign_key="collection.id", index=True, sa_type=Key)
     person_id: int = Field(foreign_key="person.id", index=True, sa_type=Key)
     agreement_id: int | None = Field(default=None, foreign_key="agreement.id", sa_type=Key)
@@ -145,7 +151,7 @@ class Token(SQLModel, table=True):
     narrow what its person may do. The owner's has no person.
     """
 
-    id: int | None = _id()
+    id: int | None = _shown_id()
     person_id: int | None = Field(default=None, foreign_key="person.id", index=True, sa_type=Key)
     share_link_id: int | None = Field(default=None, foreign_key="share_link.id", index=True, sa_type=Key)
     kind: str = Field(default="personal", sa_type=ByteText)
@@ -166,7 +172,7 @@ class ShareLink(SQLModel, table=True):
 
     __tablename__ = "share_link"
 
-    id: int | None = _id()
+    id: int | None = _shown_id()
     person_id: int | None = Field(default=None, foreign_key="person.id", index=True, sa_type=Key)
     collection_id: int | None = Field(default=None, foreign_key="collection.id", sa_type=Key)
     sha256: bytes = Field(unique=True, sa_type=Bytes)

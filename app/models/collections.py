@@ -5,7 +5,7 @@ from datetime import date, datetime
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from app.models.types import Bytes, ByteText, Key, UtcDateTime, now
+from app.models.types import Bytes, ByteText, Key, UtcDateTime, now, telling_nothing
 
 #: A submission that takes more.
 OPEN = "open"
@@ -13,6 +13,12 @@ OPEN = "open"
 
 def _id() -> int | None:
     return Field(default=None, primary_key=True, sa_type=Key)  # type: ignore[no-any-return]
+
+
+def _shown_id() -> int | None:
+    return Field(  # type: ignore[no-any-return]
+        default=None, primary_key=True, sa_type=Key, sa_column_kwargs={"default": telling_nothing}
+    )
 
 
 class Collection(SQLModel, table=True):
@@ -67,7 +73,7 @@ class AnalysisSource(SQLModel, table=True):
 class Site(SQLModel, table=True):
     """One of several that submit to a collection, each with its own rights and progress."""
 
-    id: int | None = _id()
+    id: int | None = _shown_id()
     collection_id: int = Field(foreign_key="collection.id", sa_type=Key)
     slug: str = Field(sa_type=ByteText)
     name: str = Field(sa_type=ByteText)
@@ -86,7 +92,7 @@ class AccessUnit(SQLModel, table=True):
 
     __tablename__ = "access_unit"
 
-    id: int | None = _id()
+    id: int | None = _shown_id()
     collection_id: int = Field(foreign_key="collection.id", index=True, sa_type=Key)
     site_id: int | None = Field(default=None, sa_type=Key)
     tier: str = Field(default="private", sa_type=ByteText)

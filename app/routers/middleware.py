@@ -23,6 +23,7 @@ from app.routers.credentials import LINK_TOKEN, READING
 from app.routers.problems import problem
 from app.routers.rates import LEFT
 from app.routers.responses import DATA_POLICY, ZERO_COPY
+from app.routers.small_bodies import SmallBodies
 from app.settings import Settings
 from app.wire.forwarded import is_local_host
 
@@ -65,7 +66,7 @@ def middleware(settings: Settings) -> list[Middleware]:
     rates = [Middleware(RateLimits)] if settings.requests_per_minute else []
     return [
         *(Middleware(SecurityHeaders), *cors, Middleware(Telemetry, key=key), *guard),
-        *(*rates, Middleware(LinkTokens)),
+        *(*rates, Middleware(SmallBodies), Middleware(LinkTokens)),
     ]
 
 

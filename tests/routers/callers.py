@@ -7,9 +7,11 @@ import pytest
 from sqlalchemy import Connection, insert
 
 from app.access.callers import OWNER, STRANGER, Caller
+from app.access.secrets import Credentials
 from app.archive import Archive
 from app.registry import rights
 from app.registry.tables import GRANT, PERSON
+from app.settings import Settings
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 ANYONE: Mapping[str, str] = {"authorization": "Bearer anyone"}
@@ -20,17 +22,17 @@ def person(number: int) -> dict[str, str]:
     return {"authorization": f"Bearer person-{number}"}
 
 
-async def _identify(_archive: Archive, authorization: str | None) -> Caller:
-    who = (authorization or "").removeprefix("Bearer ")
-    if not who:
+async def _identify(_archive: Archive, brought: Credentials) -> Caller:
+    if brought.token is None:
         return OWNER
-    if who == "anyone":
+    if brought.token == "anyone":
         return STRANGER
-    return Caller(who, person=int(who.removeprefix("person-")), signed_in=True)
+    return Caller(brought.token, person=int(brought.token.removeprefix("person-")), signed_in=True)
 
 
 def recognise(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make every request without a token the owner's, and others those of whom they name."""
+    monkeypatch.setattr(Settings, "local_mode", property(lambda _: False))
     monkeypatch.setattr("app.routers.dependencies.identify", _identify)
 
 
