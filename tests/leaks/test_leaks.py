@@ -48,10 +48,11 @@ VOLATILE = {"x-request-id", "date"}
 #: Addresses that are tried at each route, of those that the archive holds.
 ADDRESSES = 2
 MADE = datetime(2026, 1, 1, tzinfo=UTC)
+pytestmark = pytest.mark.timeout(900)
 #: To make a failing archive smaller takes minutes for each step: `Phase.shrink` is for who looks into one.
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 #: Archives drawn for each test and database; READINGROOM_LEAKS draws more.
-EXAMPLES = int(os.environ.get("READINGROOM_LEAKS", "3"))
+EXAMPLES = int(os.environ.get("READINGROOM_LEAKS", "2"))
 COUNTED = {"requests": 0, "routes": 0, "callers": 0, "worlds": 0}
 
 
