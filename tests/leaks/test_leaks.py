@@ -112,6 +112,7 @@ async def test_what_is_hidden_makes_no_difference(
             async with filled(world.without_what_is_hidden(caller), *await fresh(), number=1) as seen:
                 await _compare(whole, seen, caller, world, statements)
     COUNTED["worlds"] += 1
+    print("compared so far:", COUNTED)
 
 
 async def _compare(whole: Filled, seen: Filled, caller: Caller, world: World, statements: Statements) -> None:
