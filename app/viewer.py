@@ -31,7 +31,8 @@ class Viewer:
 
     `sees_all` is the owner's and the administrators'. Everyone else sees what lies in `units`, those access
     units in which they may find things, and of that, where `studies` is not None, only those studies. `may`
-    has the units of every capability they hold. `person` is the row of who signed in.
+    has the units of every capability they hold. `person` is the row of who signed in, `named` those of the
+    collections to which their credentials limit them.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Viewer:
     units: frozenset[int] = frozenset()
     studies: frozenset[str] | None = None
     person: int | None = field(default=None, compare=False)
+    named: frozenset[int] | None = field(default=None, compare=False)
     may: Mapping[Capability, frozenset[int]] = field(default_factory=dict, compare=False)
 
     def at(self, capability: Capability) -> Self:
@@ -54,8 +56,9 @@ class Viewer:
         return self.sees_all or unit in self.where(capability)
 
     def knows(self, unit: int) -> bool:
-        """Whether the caller may do anything in this access unit."""
-        return self.sees_all or any(unit in held for held in self.may.values())
+        """Whether the caller may do anything in this access unit, and not with some studies alone."""
+        known = self.studies is None and any(unit in held for held in self.may.values())
+        return self.sees_all or known
 
 
 OWNER = Viewer("owner", sees_all=True)

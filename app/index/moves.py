@@ -7,7 +7,7 @@ import orjson
 from sqlalchemy import Connection, Row, Select, bindparam, delete, exists, insert, select, update
 
 from app.errors import Conflict, NotFound
-from app.index import tag_writer
+from app.index import columns, tag_writer
 from app.index.stored_form import decode_json
 from app.index.tables import COLLECTION, INSTANCE, REQUEST_ATTRIBUTES, SERIES, STUDY, among
 from app.index.tag_values import Tags, merge, tags
@@ -39,7 +39,7 @@ def move(
     moving = [row for row in found if row.access_unit_id != target]
     if not moving:
         return Moved(0, 0)
-    study_rows = _study_rows(connection, collection, target, moving)
+    study_rows, made = _study_rows(connection, collection, target, moving)
     held = _held(connection, collection, target, moving)
     for row in moving:
         if row.series_instance_uid in held:
@@ -48,7 +48,9 @@ def move(
             place = {"access_unit_id": target, "study_row": study_rows[row.study_instance_uid]}
             connection.execute(update(SERIES).where(SERIES.c.id == row.id).values(**place))
             held[row.series_instance_uid] = row
-    _drop_empty(connection, {row.study_row for row in moving}, version)
+    left = {row.study_row for row in moving}
+    _drop_empty(connection, left, version)
+    _tell_anew(connection, left | made)
     return Moved(len(moving), sum(row.number_of_series_related_instances for row in moving))
 
 
@@ -86,8 +88,8 @@ def _named(
 
 def _study_rows(
     connection: Connection, collection: int, target: int, moving: Iterable[Row[Any]]
-) -> dict[str, int]:
-    """The rows of the studies in the target, made from those in the other units where there are none."""
+) -> tuple[dict[str, int], set[int]]:
+    """The rows of the studies in the target, and which of them were made as copies of those elsewhere."""
     first = {row.study_instance_uid: row.study_row for row in reversed(list(moving))}
     held = select(STUDY.c.study_instance_uid, STUDY.c.id).where(
         STUDY.c.collection_id == collection,
@@ -97,9 +99,11 @@ def _study_rows(
         among(STUDY.c.study_instance_uid, first),
     )
     found = {row.study_instance_uid: row.id for row in connection.execute(held)}
-    for uid in first.keys() - found.keys():
-        found[uid] = connection.execute(_COPY_STUDY, {"unit": target, "row": first[uid]}).scalar_one()
-    return found
+    made = {
+        uid: connection.execute(_COPY_STUDY, {"unit": target, "row": first[uid]}).scalar_one()
+        for uid in first.keys() - found.keys()
+    }
+    return found | made, set(made.values())
 
 
 def _held(
@@ -149,6 +153,28 @@ def _drop_empty(connection: Connection, studies: Collection[int], version: int) 
     connection.execute(update(STUDY).where(these, ~live).values(removed_version=version))
 
 
+def _tell_anew(connection: Connection, studies: Collection[int]) -> None:
+    """Have study rows say what the first instance says that now lies in their unit: what another one said
+    there may be hidden from those who see these."""
+    for row in studies:
+        form = connection.scalar(_FIRST, {"study": row})
+        if form is not None:
+            said = orjson.loads(decode_json(form))
+            told = {**columns.study_columns(said), "attributes": columns.study_attributes(said)}
+            connection.execute(update(STUDY).where(STUDY.c.id == row).values(**told))
+
+
+_FIRST = (
+    select(INSTANCE.c.dicom_json)
+    .join(SERIES, SERIES.c.id == INSTANCE.c.series_row)
+    .where(
+        SERIES.c.study_row == bindparam("study"),
+        SERIES.c.added_version.is_not(None),
+        SERIES.c.removed_version.is_(None),
+    )
+    .order_by(INSTANCE.c.id)
+    .limit(1)
+)
 _COPIED = [each for each in STUDY.c if not each.primary_key]
 _COPY_STUDY = (
     insert(STUDY)

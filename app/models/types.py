@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from secrets import randbits
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer, LargeBinary, Text, TypeDecorator
@@ -31,10 +32,18 @@ class UtcDateTime(TypeDecorator[datetime]):
 _BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
+_LAST, _TURN = [0], Lock()
+
+
 def telling_nothing() -> int:
-    """A key that callers may see: it says when its row was made, and not how many there are. 53 bits."""
+    """A key that callers may see: it says when its row was made, and not how many there are. 53 bits.
+
+    Those of one process grow, whatever its clock does.
+    """
     milliseconds = int((now() - _BEGAN).total_seconds() * 1000)
-    return (milliseconds << 12 | randbits(12)) & (1 << 53) - 1
+    with _TURN:
+        _LAST[0] = max(milliseconds << 12 | randbits(12), _LAST[0] + 1 + randbits(8)) & (1 << 53) - 1
+        return _LAST[0]
 
 
 def now() -> datetime:

@@ -79,7 +79,8 @@ def in_state(states: Iterable[str], moment: datetime) -> ColumnElement[bool]:
 
 def change(connection: Connection, grant: int, values: Mapping[str, Any]) -> None:
     """Write what is new."""
-    connection.execute(update(GRANT).where(GRANT.c.id == grant).values(**values))
+    if values:
+        connection.execute(update(GRANT).where(GRANT.c.id == grant).values(**values))
 
 
 def sites(connection: Connection, collection: int) -> dict[str, int]:

@@ -35,6 +35,9 @@ class Known:
 
     def is_known_to(self, viewer: Viewer) -> bool:
         """Whether the viewer may know that there is such a collection: they may do something in it."""
+        if viewer.studies is not None:
+            # Who follows a link to studies is told of the collections that it names.
+            return viewer.named is not None and self.id in viewer.named
         return viewer.sees_all or any(viewer.knows(unit.id) for unit in self.units)
 
 
@@ -98,6 +101,7 @@ def _viewer(caller: Caller, units: Iterable[Unit], held: Sequence[Granted], mome
         caller.name,
         units=may[Capability.FIND],
         studies=caller.studies,
+        named=caller.collections,
         person=caller.person,
         may={capability: units for capability, units in may.items() if units},
     )
@@ -168,7 +172,7 @@ _TO = {
 
 _REVISION = Statement(select(RIGHTS.c.revision))
 _UNITS = select(*UNIT.c["id", "collection_id", "site_id", "tier", "embargo_until", "hidden"]).order_by(
-    UNIT.c.id
+    UNIT.c.site_id.is_not(None), UNIT.c.id
 )
 _SOURCES = select(ANALYSIS_SOURCE.c["analysis_result_id"], ANALYSIS_SOURCE.c["collection_id"])
 _COLLECTIONS = select(*COLLECTION.c["id", "slug", "kind", "rolling"])

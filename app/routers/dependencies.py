@@ -73,13 +73,13 @@ async def get_root(request: Request) -> Root:
     """The root in the request's path. Raises NotSignedIn, NotFound."""
     archive, path = _archive(request), request.path_params
     caller, host = await get_caller(request), public_url(request, archive)
-    results = request.scope["path"].partition("/dicom-web")[0].rpartition("/")[2]
+    root = request.scope["path"].partition("/dicom-web")[0]
     if slug := path.get("collection"):
-        opened = enriched_root if results == "with-results" else collection_root
+        opened = enriched_root if root.endswith(f"/{slug}/with-results") else collection_root
         return await opened(archive, caller, host, slug)
     if key := path.get("submission"):
         return await submission_root(archive, caller, host, key)
-    return await (bare_root if results == "without-results" else archive_root)(archive, caller, host)
+    return await (bare_root if root.endswith("/without-results") else archive_root)(archive, caller, host)
 
 
 def get_ask(request: Request) -> Ask:

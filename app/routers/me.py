@@ -42,6 +42,7 @@ async def who_am_i(archive: AnArchive, caller: ACaller) -> Me:
     able = {
         slug: [each for each in Capability if any(unit.id in viewer.where(each) for unit in known.units)]
         for slug, known in register.collections.items()
+        if known.is_known_to(viewer)
     }
     # Who follows a link is not told whose it is.
     by_link, groups = caller.using.startswith("link:"), list[str]()

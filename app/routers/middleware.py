@@ -35,6 +35,9 @@ SECURITY_HEADERS = (
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
+    # What is answered depends on who asks: nobody but they may keep it.
+    (b"cache-control", b"private, no-cache"),
+    (b"vary", b"Authorization, Cookie"),
 )
 #: A page that sets no policy of its own may at least not be framed; anything else is never a page.
 PAGE_POLICY = "frame-ancestors 'none'; base-uri 'self'; form-action 'self'; object-src 'none'"

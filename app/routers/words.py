@@ -20,6 +20,6 @@ Row = Annotated[int, Path(ge=1, le=2**53, description="Its number", examples=[7]
 
 def number(after: str) -> int:
     """Where a page of a list that is ordered by number begins. Raises InvalidRequest."""
-    if not (after.isascii() and after.isdigit() and len(after) <= 15):
+    if not (after.isascii() and after.isdigit() and len(after) <= 16):
         raise InvalidRequest("`after` is the `next` of the page before.")
     return int(after)

@@ -11,7 +11,7 @@ from app.registry import audit_log, views
 from app.registry.audit_log import Cursor, Entry, Readable, Wanted
 from app.registry.rights import Known, Register
 from app.registry.views import Usage
-from app.services.roots import enter, known
+from app.services.roots import enter, known, require
 from app.viewer import Capability, Viewer
 
 #: Entries that are read at once where all are asked for.
@@ -92,11 +92,11 @@ async def usage(
     register, viewer = await enter(archive, caller)
     audits = caller.audits and not caller.narrowed
     found = _known(register, viewer, slug, audits)
-    named = audits or any(viewer.holds(Capability.OWN, unit.id) for unit in found.units[:1])
+    if not audits:
+        # Totals of what only some may find would tell the others of it.
+        require(viewer, found, Capability.OWN)
     months = await archive.database.lookup(
         lambda connection: views.months(connection, found.id, before, limit)
     )
-    if not named:
-        return months, None
     of = [each.month for each in months]
     return months, await archive.database.lookup(lambda connection: views.people(connection, found.id, of))

@@ -160,7 +160,7 @@ def _shown(register: Register, viewer: Viewer, found: Known, entry: Entry, named
     sources = (
         each.slug for each in register.collections.values() if each.id in about and each.is_known_to(viewer)
     )
-    own = tuple(access(viewer, unit, named) for unit in found.units if may(viewer, unit))
+    own = tuple(access(viewer, unit, named) for unit in found.units if viewer.knows(unit.id))
     licence = licences.described(entry.licence, str(entry.record.licence_url or ""))
     return Shown(entry, found, licence, tuple(sorted(sources)), own)
 

@@ -55,6 +55,8 @@ async def explain(archive: Archive, caller: Caller, slug: str, person: int | Non
     """
     register, viewer = await enter(archive, caller)
     collection = known(register, viewer, slug)
+    if person is not None and by_link(caller):
+        raise Forbidden("A link tells of nobody.")
     if person is None or person == viewer.person:
         return await _explained(archive, caller, collection, _known(collection, viewer))
     require_sign_in(caller)
@@ -91,6 +93,11 @@ def _standing(
     )
 
 
+def by_link(caller: Caller) -> bool:
+    """Whether the caller is whoever has a link, and not its maker."""
+    return caller.using.startswith("link:")
+
+
 def _known(collection: Known, viewer: Viewer) -> list[Unit]:
     return [unit for unit in collection.units if viewer.knows(unit.id)]
 
@@ -122,9 +129,9 @@ def _unit(caller: Caller, unit: Unit, held: Sequence[Granted], site: str | None)
         rules.insert(0, Reason("The archive's owner and its administrators may do everything.", _EVERYTHING))
     given = NONE.union(*(rule.gives for rule in rules))
     able = caller.left(unit, given)
-    if caller.studies is not None:
+    if by_link(caller):
         # Who follows a link learns nothing of what its maker was granted.
-        rules, given = [Reason("Your link gives this, of some studies.", able)], able
+        rules, given = [Reason("Your link gives this.", able)], able
     advice = None
     if given - able:
         advice = f"Your token or link leaves out: {_words(given - able)}. Use another one, or sign in."

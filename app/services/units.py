@@ -96,7 +96,7 @@ async def list_units(archive: Archive, caller: Caller, slug: str) -> list[tuple[
     register, viewer = await enter(archive, caller)
     found = known(register, viewer, slug)
     named = await _site_slugs(archive, found)
-    return [(unit, named.get(unit.site or 0)) for unit in found.units if _known(viewer, unit)]
+    return [(unit, named.get(unit.site or 0)) for unit in found.units if viewer.knows(unit.id)]
 
 
 async def get_unit(archive: Archive, caller: Caller, slug: str, unit: int) -> tuple[Unit, str | None]:
@@ -162,7 +162,7 @@ async def move(
     """
     register, viewer = await enter(archive, caller)
     found = known(register, viewer, slug)
-    if unit not in (each.id for each in found.units if _known(viewer, each)):
+    if unit not in (each.id for each in found.units if viewer.knows(each.id)):
         raise NotFound
     if viewer.studies is not None or not viewer.holds(Capability.CURATE, unit):
         raise Forbidden(f"You may not do this here: it takes the right {Capability.CURATE.value!r}.")
@@ -180,7 +180,7 @@ async def move(
 async def _sites(archive: Archive, viewer: Viewer, found: Known) -> list[SiteShown]:
     units: dict[int, list[Unit]] = {}
     for unit in found.units:
-        if unit.site and _known(viewer, unit):
+        if unit.site and viewer.knows(unit.id):
             units.setdefault(unit.site, []).append(unit)
     watched = [site for site, own in units.items() if any(_watches(viewer, unit) for unit in own)]
     curated = [unit.id for unit in found.units if viewer.holds(Capability.CURATE, unit.id)]
@@ -200,10 +200,6 @@ async def _sites(archive: Archive, viewer: Viewer, found: Known) -> list[SiteSho
 async def _site_slugs(archive: Archive, found: Known) -> dict[int, str]:
     rows = await archive.database.lookup(lambda connection: sites.of_collection(connection, found.id))
     return {site.id: site.slug for site in rows}
-
-
-def _known(viewer: Viewer, unit: Unit) -> bool:
-    return viewer.sees_all or any(unit.id in held for held in viewer.may.values())
 
 
 def _watches(viewer: Viewer, unit: Unit) -> bool:

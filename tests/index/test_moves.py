@@ -163,3 +163,25 @@ async def test_what_removed_series_refer_to_stays_removed(database, filled):
     await database.write(fill)
     states = select(STUDY.c.access_unit_id, STUDY.c.removed_version).order_by(STUDY.c.access_unit_id)
     assert await rows(database, states) == [(filled.units[0], 1), (filled.units[1], None)]
+
+
+async def test_a_study_says_what_was_said_in_its_own_unit(database, filled):
+    """Whether the first series moves or the second: who sees a unit reads nothing of what lies in another."""
+
+    def fill(connection):
+        for study in ("1.1", "1.2"):
+            for number in (1, 2):
+                said = {"x00100020": element("LO", f"{study} of {number}")}
+                made = entry(study, f"{study}.{number}", f"{study}.{number}.1", **said)
+                writer.upsert(connection, filled.place(0), [made])
+        filled.move(connection, [0], 1, series=["1.1.1"])
+        filled.move(connection, [0], 1, series=["1.2.2"])
+
+    await database.write(fill)
+    found = await rows(
+        database, select(STUDY.c.access_unit_id, STUDY.c.patient_id).order_by(STUDY.c.patient_id)
+    )
+    left, moved = filled.units[:2]
+    assert found == [(moved, "1.1 of 1"), (left, "1.1 of 2"), (left, "1.2 of 1"), (moved, "1.2 of 2")]
+    said = await rows(database, select(STUDY.c.patient_id, STUDY.c.attributes))
+    assert all(patient.encode() in attributes for patient, attributes in said)

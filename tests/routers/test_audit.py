@@ -349,7 +349,7 @@ async def test_usage_by_month(house: Opened) -> None:
     assert (await house[1].get("/api/v1/collections/none/usage")).status_code == 404
 
 
-async def test_usage_names_nobody_to_others(house: Opened) -> None:
+async def test_usage_is_for_owners_and_auditors(house: Opened) -> None:
     archive = house[0].state.archive
     _, ann, bob = await archive.database.write(people)
     assert await reading.usage(archive, Caller("ann", ann, signed_in=True), "own", "", 12) == ([], [])
@@ -361,7 +361,8 @@ async def test_usage_names_nobody_to_others(house: Opened) -> None:
         changed(connection)
 
     await archive.database.write(open_it)
-    assert await reading.usage(archive, Caller("bob", bob, signed_in=True), "own", "", 12) == ([], None)
+    with pytest.raises(Forbidden):
+        await reading.usage(archive, Caller("bob", bob, signed_in=True), "own", "", 12)
 
 
 async def test_months_come_in_pages(house: Opened) -> None:

@@ -66,10 +66,12 @@ async def test_a_token_that_leaves_something_out(house):
     assert told["how_to_get_in"].startswith("Your token or link leaves out: pixel.read, download.")
     assert told["why"]["download"] == {"allowed": False, "because": ["Your token or link leaves it out."]}
     assert told["why"]["curate"]["because"] == ["No rule gives it."]
-    link = replace(eve, studies=frozenset({"1.2"}), capabilities=frozenset({Capability.FIND}))
+    link = replace(eve, using="link:7", capabilities=frozenset({Capability.FIND}))
     [followed] = await units(house.client(link))
-    assert [each["rule"] for each in followed["rules"]] == ["Your link gives this, of some studies."]
+    assert [each["rule"] for each in followed["rules"]] == ["Your link gives this."]
     assert followed["capabilities"] == ["metadata.read"]
+    about = await house.client(link).get(f"{OWN}/explain?person={eve.person}")
+    assert about.status_code == 403
     elsewhere = replace(eve, collections=frozenset({4711}))
     assert (await house.client(elsewhere).get(f"{OWN}/explain")).status_code == 404
 
@@ -144,7 +146,7 @@ async def test_how_one_stands(house):
     await house.owner.post(f"{made.headers['location']}/approve", json={"ends_at": "2090-01-01T00:00:00Z"})
     told = (await house.client(eve).get(f"{OWN}/access")).json()
     assert told["request"] == {
-        "id": 1,
+        "id": int(made.headers["location"].rpartition("/")[2]),
         "state": "approved",
         "access": "active",
         "ends_at": "2090-01-01T00:00:00Z",

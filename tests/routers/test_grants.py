@@ -58,6 +58,7 @@ async def test_location_tags_and_conditions(house):
     assert changed.json()["reason"] == "A reader study."
     assert changed.headers["etag"] != tag
     assert (await house.owner.patch(address, json={"ends_at": None})).json()["ends_at"] is None
+    assert (await house.owner.patch(address, json={})).status_code == 200
 
 
 async def test_everybody_only_reads(house):

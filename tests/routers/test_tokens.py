@@ -299,11 +299,33 @@ async def test_a_link_shows_what_it_is_to(kept: House, reader: int) -> None:
     assert await studies(kept, bearer(collection["token"])) == ["1.2.3"]
     assert await studies(kept, basic(study["token"])) == ["1.2.4"]
     assert await studies(kept, {}, f"/dicom-web/studies?token={study['token']}&limit=5") == ["1.2.4"]
-    assert await studies(kept, {}, f"{STUDIES}?token={study['token']}") == []
+    assert (await kept.browser.get(f"{STUDIES}?token={study['token']}")).status_code == 404
     assert collection["url"].endswith(f"/collections/kept/viewer?token={collection['token']}")
     assert study["url"].endswith(f"/viewer/viewer?StudyInstanceUIDs=1.2.4&token={study['token']}")
     told = await me(kept, bearer(collection["token"]))
     assert (told["name"], told["person"], told["groups"]) == ("the bearer of a link", None, [])
+
+
+async def test_a_link_to_a_study_makes_no_collection_known(kept: House) -> None:
+    """But for those that it names, and of these neither sites, nor access units, nor what its maker holds."""
+    for named, seen in ((None, 404), ("kept", 200)):
+        body = {"studies": ["1.2.3"], **({"collection": named} if named else {})}
+        token = bearer((await link(kept, OWNER, **body))["token"])
+
+        async def get(path: str, token: dict[str, str] = token) -> httpx.Response:
+            return await kept.browser.get(path, headers=token)
+
+        assert len((await get("/dicom-web/studies")).json()) == 1
+        for path in ("", "/explain", "/sites", "/facts", "/usage"):
+            answer = await get(f"/api/v1/collections/kept{path}")
+            assert answer.status_code == (403 if seen == 200 and path == "/usage" else seen), (named, path)
+        told = (await get("/api/v1/collections/kept/explain")).text
+        assert "owner" not in told
+        assert list((await get("/api/v1/me")).json()["collections"]) == ([named] if named else [])
+        assert [each["slug"] for each in (await get("/api/v1/collections")).json()["items"]] == (
+            [named] if named else []
+        )
+        assert (await get("/api/v1/collections/other")).status_code == 404
 
 
 async def test_a_link_is_to_look_at_or_to_take(kept: House, reader: int) -> None:
