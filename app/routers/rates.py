@@ -12,10 +12,13 @@ LEFT = "readingroom.left"
 
 
 def count(request: Request, archive: Archive, caller: Caller, address: str) -> None:
-    """Count a request of this caller; strangers by the address they come from. Raises TooMany."""
+    """Count a request of this caller, whatever they send to be known by; strangers by their address.
+
+    Raises TooMany.
+    """
     most = archive.settings.requests_per_minute
     if most is None:
         return
-    who = f"{caller.name} {caller.using}" if caller.signed_in else address
+    who = caller.name if caller.signed_in else address
     told = rate_limit(archive.turnstile.enter(Policy("requests", most, 60), who))
     request.scope[LEFT] = [(name.lower().encode(), value.encode()) for name, value in told.items()]

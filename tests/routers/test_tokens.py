@@ -400,6 +400,15 @@ async def test_requests_are_counted_where_they_are_limited(settings: Settings) -
             assert "retry-after" in answers[2].headers
 
 
+async def test_another_token_is_not_another_caller(settings: Settings) -> None:
+    async with house(settings, requests_per_minute=2) as kept:
+        mary = await kept.person("mary")
+        answers = [
+            await kept.browser.get("/api/v1/me", headers=bearer(await kept.token(mary))) for _ in range(3)
+        ]
+        assert [each.status_code for each in answers] == [200, 200, 429]
+
+
 async def test_two_tokens_at_once(kept: House, reader: int) -> None:
     token = bearer(await kept.token(reader))
     answers = await asyncio.gather(*(studies(kept, token) for _ in range(10)))
