@@ -314,6 +314,10 @@ async def test_a_link_is_exchanged_for_a_cookie(room: House) -> None:
     body = {"collection": "kept", "expires_at": until, "most_uses": 1}
     made = (await room.browser.post("/api/v1/share-links", json=body, headers=OWNER)).json()
     async with room.another_browser() as guest:
+        # Who looks what an address is does not open it.
+        looked = await guest.head(made["url"])
+        assert (looked.status_code, looked.headers["location"]) == (303, "/collections/kept/viewer")
+        assert "set-cookie" not in looked.headers
         answer = await guest.get(made["url"])
         assert answer.status_code == 303
         assert answer.headers["location"] == "/collections/kept/viewer"
