@@ -7,7 +7,7 @@ from typing import NoReturn
 from sqlalchemy import Connection
 
 from app.access.callers import OWNER, STRANGER, Caller
-from app.access.secrets import LINK, PERSONAL, Credentials, digest
+from app.access.secrets import LINK, PERSONAL, SESSION, Credentials, digest
 from app.archive import Archive
 from app.errors import Conflict, InvalidToken
 from app.openid.provider import Claimed
@@ -17,7 +17,8 @@ from app.registry.tokens import Borne
 from app.turnstile import Policy
 from app.viewer import Capability
 
-#: Tokens that are not known, from one address. Those made here nobody can guess; the owner's may be shorter.
+#: Tokens that are not known, from one address: the owner's might be guessed so. Nobody guesses those made
+#: here, which are not counted: who holds one that has ended keeps nobody else at their address out.
 UNKNOWN_TOKENS = Policy("unknown-tokens", 60, 60)
 #: What a link lets its bearer do.
 LINK_GIVES = {
@@ -37,9 +38,9 @@ async def identify(archive: Archive, brought: Credentials) -> Caller:
     if brought.token is not None:
         return await _of_token(archive, brought.token, brought.address)
     if brought.link is not None:
-        return await _of_link(archive, brought.link, brought.address)
+        return await _of_link(archive, brought.link)
     if brought.session is not None:
-        return await _of_session(archive, brought.session, brought.address)
+        return await _of_row(archive, brought.session, tokens.SESSION)
     return STRANGER
 
 
@@ -49,34 +50,35 @@ async def _of_token(archive: Archive, token: str, address: str) -> Caller:
         # Who may have guessed is not told that they have.
         return OWNER if archive.turnstile.look(UNKNOWN_TOKENS, address).left else _refuse(archive, address)
     if token.startswith(LINK):
-        return await _of_link(archive, token, address)
+        return await _of_link(archive, token)
     if token.startswith(PERSONAL):
-        return await _of_row(archive, token, tokens.PERSONAL, address)
+        return await _of_row(archive, token, tokens.PERSONAL)
+    if not token or token.startswith(SESSION):
+        raise InvalidToken
     if archive.provider and token.count(".") == 2:
         return await _of_jwt(archive, token, address)
     return _refuse(archive, address)
 
 
-async def _of_session(archive: Archive, secret: str, address: str) -> Caller:
-    return await _of_row(archive, secret, tokens.SESSION, address)
-
-
-async def _of_row(archive: Archive, secret: str, kind: str, address: str) -> Caller:
+async def _of_row(archive: Archive, secret: str, kind: str) -> Caller:
     sha256 = digest(secret)
     borne = await archive.database.lookup(lambda connection: tokens.by_token(connection, sha256, kind))
     caller = borne and caller_of(archive, borne)
     if not borne or not caller:
-        _refuse(archive, address)
+        raise InvalidToken
     if borne.token is not None and borne.stale:
         archive.uses.note(borne.token)
     return caller
 
 
-async def _of_link(archive: Archive, secret: str, address: str) -> Caller:
+async def _of_link(archive: Archive, secret: str) -> Caller:
     borne = await link_of(archive, secret)
     if borne and borne.counted:
         raise InvalidToken("This link may be opened so many times only: open it in a browser, as a page.")
-    return (borne and caller_of(archive, borne)) or _refuse(archive, address)
+    caller = borne and caller_of(archive, borne)
+    if not caller:
+        raise InvalidToken
+    return caller
 
 
 async def link_of(archive: Archive, secret: str) -> Borne | None:

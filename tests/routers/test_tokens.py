@@ -389,6 +389,20 @@ async def test_too_many_unknown_tokens_are_429(kept: House, monkeypatch: pytest.
     assert (await kept.browser.get("/api/v1/me", headers=token)).status_code == 200
 
 
+async def test_what_nobody_can_guess_locks_nobody_out(kept: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accounts, "UNKNOWN_TOKENS", Policy("unknown-tokens", 3, 60))
+    ended = [f"{kind}{'a' * 43}" for kind in ("rr_", "rrl_", "rrs_")]
+    for sent in (
+        *(*map(bearer, ended), *map(basic, ended), basic("wrong"), {"Authorization": "Digest a"}),
+        *({"Cookie": f"readingroom={ended[2]}"}, {"Cookie": f"readingroom-link={ended[2]}"}),
+    ):
+        for _ in range(4):
+            assert refused(await kept.browser.get("/api/v1/me", headers=sent)), sent
+    for _ in range(4):
+        assert refused(await kept.browser.get(f"/dicom-web/studies?token={ended[1]}"))
+    assert (await kept.browser.get("/api/v1/me", headers=OWNER)).status_code == 200
+
+
 async def test_requests_are_counted_where_they_are_limited(settings: Settings) -> None:
     async with house(settings, requests_per_minute=2) as kept:
         tokens = [bearer(await kept.token(await kept.person(name))) for name in ("mary", "john")]
