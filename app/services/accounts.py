@@ -90,7 +90,7 @@ async def link_of(archive: Archive, secret: str) -> Borne | None:
 def caller_of(archive: Archive, borne: Borne) -> Caller | None:
     """The bearer of a token, a session or a link: its person, narrowed; None where there is no such owner."""
     if borne.person is None:
-        whole: Caller | None = OWNER if _has_owner(archive) else None
+        whole: Caller | None = OWNER if borne.owner and borne.owner == owner_digest(archive) else None
     else:
         whole = _person(borne.person, borne.admin, borne.auditor)
     return whole and replace(
@@ -104,8 +104,12 @@ def caller_of(archive: Archive, borne: Borne) -> Caller | None:
     )
 
 
-def _has_owner(archive: Archive) -> bool:
-    return archive.settings.owner_token is not None or archive.settings.local_mode
+def owner_digest(archive: Archive) -> bytes | None:
+    """What is kept with what the owner makes: it ends when their token is another. None without an owner."""
+    if archive.settings.local_mode:
+        return digest("local")
+    token = archive.settings.owner_token
+    return digest(f"owner {token.get_secret_value()}") if token else None
 
 
 async def _of_jwt(archive: Archive, token: str, address: str) -> Caller:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -17,6 +18,7 @@ from app.registry import audit, share_links, tokens
 from app.registry.rights import Known
 from app.registry.share_links import ShareLink
 from app.registry.tokens import Token
+from app.services.accounts import owner_digest
 from app.services.roots import enter, known, require
 from app.viewer import Capability
 
@@ -44,10 +46,10 @@ async def make_token(
     _check_end(expires_at)
     register, viewer = await enter(archive, caller)
     within = [known(register, viewer, slug).id for slug in collections]
-    secret = make(PERSONAL)
+    secret, owner = make(PERSONAL), _owner(archive, caller)
 
     def write(connection: Connection) -> Token:
-        row = tokens.make(connection, caller.person, name, _kept(secret), scopes, within, expires_at)
+        row = tokens.make(connection, caller.person, name, _kept(secret), scopes, within, expires_at, owner)
         audit.enter(connection, caller.name, "token.create", token=row)
         return _token(connection, caller, row)
 
@@ -64,14 +66,14 @@ async def renew_token(archive: Archive, caller: Caller, row: int) -> tuple[Token
     """Another secret for a token, for as long again. A token may renew itself. Raises NotFound, Conflict."""
     if caller.using != f"personal:{row}":
         require_themselves(caller)
-    secret = make(PERSONAL)
+    secret, owner = make(PERSONAL), _owner(archive, caller)
 
     def write(connection: Connection) -> Token:
         token = _token(connection, caller, row)
         if token.revoked_at or token.expires_at <= now():
             raise Conflict("The token has ended: make another.")
         lasting = token.expires_at - token.created_at
-        tokens.renew(connection, row, _kept(secret), now() + lasting)
+        tokens.renew(connection, row, _kept(secret), now() + lasting, owner)
         audit.enter(connection, caller.name, "token.rotate", token=row)
         return _token(connection, caller, row)
 
@@ -111,7 +113,13 @@ async def make_link(
         raise InvalidRequest("Say what the link shows: a collection, studies, or studies of a collection.")
     found = await _require_shown(archive, caller, collection, studies, capability)
     secret = make(LINK)
-    values = {"capability": capability.value, "expires_at": expires_at, "most_uses": most_uses, "note": note}
+    values: dict[str, Any] = {
+        "capability": capability.value,
+        "expires_at": expires_at,
+        "most_uses": most_uses,
+        "note": note,
+    }
+    values["owner"] = _owner(archive, caller)
 
     def write(connection: Connection) -> ShareLink:
         within = found.id if found else None
@@ -161,6 +169,10 @@ async def _require_shown(
 def _check_end(expires_at: datetime) -> None:
     if not now() < expires_at <= now() + LONGEST:
         raise InvalidRequest("It ends at a moment to come, within a year: give `expires_at` so.")
+
+
+def _owner(archive: Archive, caller: Caller) -> bytes | None:
+    return owner_digest(archive) if caller.person is None else None
 
 
 def _kept(secret: str) -> tuple[str, bytes]:

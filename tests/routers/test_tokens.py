@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from app.models.types import now
 from app.registry import people
 from app.registry.tables import SHARE_LINK, TOKEN
-from app.services import accounts
+from app.services import accounts, sign_in
 from app.settings import Settings
 from app.turnstile import Policy
 from app.viewer import Capability
@@ -249,6 +249,49 @@ async def test_the_owners_token_ends_with_the_owner(kept: House) -> None:
         kept.archive, "settings", own.model_copy(update={"owner_token": None, "accounts": True})
     )
     assert refused(await kept.browser.get("/api/v1/me", headers=made))
+
+
+@pytest.mark.parametrize("after", [{"owner_token": "another-of-the-owners"}, {"owner_token": None}])
+async def test_with_another_owners_token_all_that_was_made_with_it_ends(
+    settings: Settings, after: dict[str, Any]
+) -> None:
+    async with house(settings) as kept:
+        await kept.collection("kept")
+        made, shared = await make(kept, OWNER, name="a"), await link(kept, OWNER, collection="kept")
+        kept.browser.cookies.set(
+            "readingroom-link", (await sign_in.follow(kept.archive, shared["token"])).secret
+        )
+        before = dict(kept.browser.cookies)
+        own = await kept.token(await kept.person())
+        sent = [bearer(made["token"]), bearer(shared["token"]), {}]
+        for each in sent:
+            assert (await me(kept, each))["signed_in"]
+    async with house(settings, accounts=True, **after) as kept:
+        kept.browser.cookies.update(before)
+        for each in sent:
+            assert refused(await kept.browser.get("/api/v1/me", headers=each))
+        assert (await me(kept, bearer(own)))["signed_in"]
+        if after["owner_token"]:
+            # The owner may give the token another secret, which is then theirs.
+            owner = bearer(after["owner_token"])
+            again = await kept.browser.post(f"{TOKENS}/{made['id']}/rotate", headers=owner)
+            assert (await me(kept, bearer(again.json()["token"])))["signed_in"]
+
+
+async def test_who_is_disabled_loses_what_they_made(kept: House, reader: int) -> None:
+    mine = {"Cookie": await session(kept, reader), "Origin": "http://archive.test"}
+    sent = [
+        bearer(await kept.token(reader)),
+        bearer((await link(kept, mine, collection="kept"))["token"]),
+        mine,
+    ]
+    for disabled in (True, False):
+        answer = await kept.browser.patch(
+            f"/api/v1/people/{reader}", json={"disabled": disabled}, headers=OWNER
+        )
+        assert answer.status_code == 200
+        for each in sent:
+            assert refused(await kept.browser.get("/api/v1/me", headers=each))
 
 
 WRONG: tuple[tuple[str, dict[str, Any]], ...] = (
