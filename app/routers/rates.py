@@ -7,7 +7,7 @@ from app.archive import Archive
 from app.routers.problems import rate_limit
 from app.turnstile import Policy
 
-#: Where the headers wait for the response.
+#: Where headers wait for the response.
 LEFT = "readingroom.left"
 
 
@@ -21,4 +21,6 @@ def count(request: Request, archive: Archive, caller: Caller, address: str) -> N
         return
     who = caller.name if caller.signed_in else address
     told = rate_limit(archive.turnstile.enter(Policy("requests", most, 60), who))
-    request.scope[LEFT] = [(name.lower().encode(), value.encode()) for name, value in told.items()]
+    request.scope.setdefault(LEFT, []).extend(
+        (name.lower().encode(), value.encode()) for name, value in told.items()
+    )

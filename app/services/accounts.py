@@ -1,5 +1,6 @@
 """Who the caller is: what came with a request, resolved to a Caller."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from hmac import compare_digest
 from typing import NoReturn
@@ -39,9 +40,8 @@ async def identify(archive: Archive, brought: Credentials) -> Caller:
         return await _of_token(archive, brought.token, brought.address)
     if brought.link is not None:
         return await _of_link(archive, brought.link)
-    if brought.session is not None:
-        return await _of_row(archive, brought.session, tokens.SESSION)
-    return STRANGER
+    cookies = [each for each in (brought.followed, brought.session) if each is not None]
+    return await _of_cookies(archive, cookies) if cookies else STRANGER
 
 
 async def _of_token(archive: Archive, token: str, address: str) -> Caller:
@@ -52,7 +52,7 @@ async def _of_token(archive: Archive, token: str, address: str) -> Caller:
     if token.startswith(LINK):
         return await _of_link(archive, token)
     if token.startswith(PERSONAL):
-        return await _of_row(archive, token, tokens.PERSONAL)
+        return await _of_row(archive, token, tokens.PERSONAL) or _unknown()
     if not token or token.startswith(SESSION):
         raise InvalidToken
     if archive.provider and token.count(".") == 2:
@@ -60,25 +60,34 @@ async def _of_token(archive: Archive, token: str, address: str) -> Caller:
     return _refuse(archive, address)
 
 
-async def _of_row(archive: Archive, secret: str, kind: str) -> Caller:
+async def _of_cookies(archive: Archive, secrets: Sequence[str]) -> Caller:
+    """Whom the first of them stands for that still stands for anybody."""
+    for each in secrets:
+        if caller := await _of_row(archive, each, tokens.SESSION):
+            return caller
+    raise InvalidToken
+
+
+async def _of_row(archive: Archive, secret: str, kind: str) -> Caller | None:
     sha256 = digest(secret)
     borne = await archive.database.lookup(lambda connection: tokens.by_token(connection, sha256, kind))
     caller = borne and caller_of(archive, borne)
     if not borne or not caller:
-        raise InvalidToken
+        return None
     if borne.token is not None and borne.stale:
         archive.uses.note(borne.token)
     return caller
+
+
+def _unknown() -> NoReturn:
+    raise InvalidToken
 
 
 async def _of_link(archive: Archive, secret: str) -> Caller:
     borne = await link_of(archive, secret)
     if borne and borne.counted:
         raise InvalidToken("This link may be opened so many times only: open it in a browser, as a page.")
-    caller = borne and caller_of(archive, borne)
-    if not caller:
-        raise InvalidToken
-    return caller
+    return (borne and caller_of(archive, borne)) or _unknown()
 
 
 async def link_of(archive: Archive, secret: str) -> Borne | None:

@@ -357,6 +357,21 @@ async def test_a_link_that_is_taken_back_ends_in_browsers_too(room: House) -> No
         assert (await guest.get("/collections/kept/viewer")).status_code == 303
 
 
+async def test_a_link_that_is_taken_back_leaves_who_signed_in(room: House) -> None:
+    body = {"collection": "kept", "expires_at": (now() + DAY).isoformat()}
+    await enter(room.browser)
+    made = (await room.browser.post("/api/v1/share-links", json=body, headers=OWNER)).json()
+    await room.browser.get(made["url"])
+    assert await me(room.browser) == "the bearer of a link"
+    await room.browser.delete(f"/api/v1/share-links/{made['id']}", headers=OWNER)
+    assert "readingroom-link" in dict(room.browser.cookies)
+    assert await me(room.browser) == "mary"
+    assert "readingroom-link" not in dict(room.browser.cookies)
+    # They sign out of their own sign-in then.
+    await room.browser.post("/sign-out", headers=OURS)
+    assert await me(room.browser) == "stranger"
+
+
 async def test_without_accounts_there_is_no_page(settings: Settings) -> None:
     async with house(settings) as room:
         for method, path in (("GET", "/sign-in"), ("GET", "/sign-in/provider"), ("GET", "/sign-in/callback")):
