@@ -1,6 +1,7 @@
 """Personal tokens and share links: what somebody hands on of what they may do themselves."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,16 +12,17 @@ from app.access.secrets import LINK, PERSONAL, SHOWN, digest, make
 from app.archive import Archive
 from app.dicom.resource import Resource
 from app.errors import Conflict, Forbidden, InvalidRequest, NotFound, NotSignedIn
-from app.index import locate
+from app.index import facts, locate
 from app.index.scope import ARCHIVE, Scope
 from app.models.types import now
 from app.registry import audit, share_links, tokens
-from app.registry.rights import Known
+from app.registry.audit import Act
+from app.registry.rights import Known, Register
 from app.registry.share_links import ShareLink
 from app.registry.tokens import Token
 from app.services.accounts import owner_digest
 from app.services.roots import enter, known, require
-from app.viewer import Capability
+from app.viewer import Capability, Viewer
 
 LONGEST = timedelta(days=366)
 
@@ -112,6 +114,7 @@ async def make_link(
     if collection is None and not studies:
         raise InvalidRequest("Say what the link shows: a collection, studies, or studies of a collection.")
     found = await _require_shown(archive, caller, collection, studies, capability)
+    register, viewer = await enter(archive, caller)
     secret = make(LINK)
     values: dict[str, Any] = {
         "capability": capability.value,
@@ -124,7 +127,8 @@ async def make_link(
     def write(connection: Connection) -> ShareLink:
         within = found.id if found else None
         row = share_links.make(connection, caller.person, digest(secret), within, studies, **values)
-        audit.enter(connection, caller.name, "link.create", within, link=row)
+        reached = {within} if within else collections_with(connection, register, viewer, studies)
+        enter_link(connection, caller.name, "link.create", reached, row)
         return _link(connection, caller, row)
 
     return await archive.database.write(write), secret
@@ -164,6 +168,21 @@ async def _require_shown(
         ):
             raise NotFound(f"There is no study {study} here that you may share so.")
     return found
+
+
+def collections_with(
+    connection: Connection, register: Register, viewer: Viewer, studies: Iterable[str]
+) -> set[int]:
+    """The collections in which the viewer finds any of these studies."""
+    units = frozenset(register.units) if viewer.sees_all else viewer.units
+    narrowed = replace(viewer, sees_all=False, units=units, studies=frozenset(studies))
+    return set(facts.facts(connection, ARCHIVE, narrowed))
+
+
+def enter_link(connection: Connection, who: str, what: str, reached: Iterable[int], row: int) -> None:
+    """Enter what is done with a link in the audit of each collection that it reaches."""
+    acts = [Act(who, what, each, {"link": row}) for each in sorted(reached)]
+    audit.append(connection, acts or [Act(who, what, None, {"link": row})])
 
 
 def _check_end(expires_at: datetime) -> None:

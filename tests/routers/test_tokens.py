@@ -349,6 +349,17 @@ async def test_a_link_shows_what_it_is_to(kept: House, reader: int) -> None:
     assert (told["name"], told["person"], told["groups"]) == ("the bearer of a link", None, [])
 
 
+async def test_owners_read_of_links_to_their_studies(kept: House) -> None:
+    await kept.store("other", "1.2.3")
+    made = await link(kept, OWNER, studies=["1.2.3"])
+    await sign_in.follow(kept.archive, made["token"])
+    for slug in ("kept", "other"):
+        for what in ("link.create", "link.open"):
+            path = f"/api/v1/audit?collection={slug}&what={what}"
+            (entry,) = (await kept.browser.get(path, headers=OWNER)).json()["items"]
+            assert entry["details"]["link"] == made["id"]
+
+
 async def test_a_link_is_to_look_at_or_to_take(kept: House, reader: int) -> None:
     mine = {"Cookie": await session(kept, reader), "Origin": "http://archive.test"}
     look = bearer((await link(kept, mine, collection="kept"))["token"])
