@@ -82,8 +82,8 @@ def restore(tables: Sequence[Table]) -> str:
     script += [f"DELETE FROM {table.name}" for table in reversed(tables)]
     script += [f"INSERT INTO {table.name} SELECT * FROM pristine.{table.name}" for table in tables]
     for table in tables:
-        if table.autoincrement_column is not None:
-            key = table.autoincrement_column.name
+        for key in table.primary_key.columns.keys() if len(table.primary_key.columns) == 1 else ():
+            # Of a key that is no number of a sequence nothing is set.
             sequence, last = f"pg_get_serial_sequence('{table.name}', '{key}')", f"max({key})"
             script.append(
                 f"SELECT setval({sequence}, coalesce({last}, 1), {last} IS NOT NULL) FROM {table.name}"

@@ -132,6 +132,7 @@ async def test_the_answer_comes_after_fsync_name_and_commit(
         )
         steps.append("answer")
     assert answer.status_code == 200
+    steps = steps[: steps.index("answer") + 1]
     essential = [step for step in steps if step != "fsync directory"]
     assert essential == ["fsync", "name", "commit", "answer"]
     # The new name is durable before the row that points at it is committed.

@@ -27,12 +27,13 @@ class Credentials:
     """What a request brought along to say who sent it, and the `address` it came from.
 
     `token` is that of the Authorization header, as Bearer or as Basic password; `link` that of the address;
-    `session` that of a cookie. None of what was not brought.
+    `session` that of a cookie, `followed` that of a link's cookie. None of what was not brought.
     """
 
     token: str | None = None
     link: str | None = None
     session: str | None = None
+    followed: str | None = None
     address: str = ""
 
 

@@ -148,12 +148,13 @@ class Token(SQLModel, table=True):
 
     `kind` is `personal`, or `session`: that of a browser's cookie, perhaps of one that came by a link.
     `scopes` and `collections` are JSON arrays of capabilities and of collections' rows; empty ones do not
-    narrow what its person may do. The owner's has no person.
+    narrow what its person may do. The owner's has no person, but in `owner` the digest of the owner's token.
     """
 
     id: int | None = _shown_id()
     person_id: int | None = Field(default=None, foreign_key="person.id", index=True, sa_type=Key)
     share_link_id: int | None = Field(default=None, foreign_key="share_link.id", index=True, sa_type=Key)
+    owner: bytes | None = Field(default=None, sa_type=Bytes)
     kind: str = Field(default="personal", sa_type=ByteText)
     name: str = Field(sa_type=ByteText)
     #: Its first characters, by which its owner knows it again.
@@ -168,13 +169,17 @@ class Token(SQLModel, table=True):
 
 
 class ShareLink(SQLModel, table=True):
-    """A link to a study or to a scope, for whoever has it. `within` is a JSON object that says to what."""
+    """A link to a study or to a scope, for whoever has it. `within` is a JSON object that says to what.
+
+    Where the owner made it, `owner` has the digest of their token: it ends with that.
+    """
 
     __tablename__ = "share_link"
 
     id: int | None = _shown_id()
     person_id: int | None = Field(default=None, foreign_key="person.id", index=True, sa_type=Key)
     collection_id: int | None = Field(default=None, foreign_key="collection.id", sa_type=Key)
+    owner: bytes | None = Field(default=None, sa_type=Bytes)
     sha256: bytes = Field(unique=True, sa_type=Bytes)
     within: bytes = Field(sa_type=Bytes)
     capability: str = Field(sa_type=ByteText)

@@ -7,7 +7,7 @@ from hashlib import sha256
 from hmac import compare_digest
 from secrets import token_bytes, token_urlsafe
 from time import time
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import quote, urlencode
 
 import httpx
@@ -25,6 +25,8 @@ ALGORITHMS = (
 _TYPES = frozenset({"", "jwt", "at+jwt", "application/at+jwt"})
 #: So far clocks may differ, in seconds; so long somebody may take to sign in, and a provider to answer.
 LEEWAY, TO_SIGN_IN, TO_ANSWER = 30, 600, 5
+#: OpenID Connect Core 1.0 section 2.
+LONGEST_SUBJECT = 255
 _SCOPE = "openid profile email"
 
 
@@ -165,11 +167,16 @@ class Provider:
 
     def _claimed(self, claims: Mapping[str, Any]) -> Claimed:
         named = (claims.get(name) for name in ("name", "preferred_username", "client_id", "azp"))
-        subject = _line(claims.get("sub"))
-        if not subject:
+        subject = claims.get("sub")
+        if not _is_subject(subject):
             raise InvalidToken
         name = next(filter(None, map(_line, named)), "")
         return Claimed(self.issuer, subject, name or subject, _line(claims.get("email")))
+
+
+def _is_subject(value: object) -> TypeGuard[str]:
+    """Whether it is taken, exactly as it is: were a space stripped, two subjects would be one person."""
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_SUBJECT and _line(value) == value
 
 
 def _line(value: object) -> str:

@@ -61,6 +61,12 @@ def revoke(connection: Connection, link: int) -> None:
     connection.execute(update(SHARE_LINK).where(live).values(revoked_at=now()))
 
 
+def end_all(connection: Connection, person: int) -> None:
+    """Take back every link of somebody."""
+    live = (SHARE_LINK.c.person_id == person) & SHARE_LINK.c.revoked_at.is_(None)
+    connection.execute(update(SHARE_LINK).where(live).values(revoked_at=now()))
+
+
 def use(connection: Connection, link: int) -> bool:
     """Count that a link is opened; False where it was often enough."""
     left = or_(SHARE_LINK.c.most_uses.is_(None), SHARE_LINK.c.uses < SHARE_LINK.c.most_uses)

@@ -36,14 +36,16 @@ USED_EVERY = timedelta(minutes=1)
 class Borne:
     """What a secret that was looked up stands for: a token, a session, or a link of somebody.
 
-    `person` None is the owner, `kind` that of a token. `studies`, `capability` and whether its uses are
-    `counted` are a link's; `stale` says that when it was last used should be written anew.
+    `person` None is the owner, of whose token `owner` is the digest; `kind` is that of a token.
+    `studies`, `capability` and whether its uses are `counted` are a link's; `stale` says that when it was
+    last used should be written anew.
     """
 
     token: int | None
     kind: str
     link: int | None
     person: int | None
+    owner: bytes | None
     admin: bool
     auditor: bool
     capabilities: frozenset[Capability] | None
@@ -89,6 +91,7 @@ def make(
     scopes: Iterable[Capability],
     collections: Iterable[int],
     expires_at: datetime,
+    owner: bytes | None = None,
 ) -> int:
     """Make a personal token, of whose secret the beginning and the digest are kept; its row."""
     beginning, sha256 = secret
@@ -99,6 +102,7 @@ def make(
     return _insert(
         connection,
         person_id=person,
+        owner=owner,
         kind=PERSONAL,
         name=name,
         beginning=beginning,
@@ -154,11 +158,17 @@ def get(connection: Connection, person: int | None, token: int) -> Token | None:
     return _token(found) if found else None
 
 
-def renew(connection: Connection, token: int, secret: tuple[str, bytes], expires_at: datetime) -> None:
+def renew(
+    connection: Connection,
+    token: int,
+    secret: tuple[str, bytes],
+    expires_at: datetime,
+    owner: bytes | None = None,
+) -> None:
     """Give a token another secret: the one before ends now."""
     beginning, sha256 = secret
     new = {"beginning": beginning, "sha256": sha256, "created_at": now(), "expires_at": expires_at}
-    connection.execute(update(TOKEN).where(TOKEN.c.id == token).values(used_at=None, **new))
+    connection.execute(update(TOKEN).where(TOKEN.c.id == token).values(used_at=None, owner=owner, **new))
 
 
 def revoke(connection: Connection, token: int) -> None:
@@ -189,7 +199,7 @@ def _token(row: Any) -> Token:
 
 
 def _borne(row: tuple[Any, ...]) -> Borne:
-    token, kind, scopes, collections, link, within, linked, capability, counted, person, *rest = row
+    token, kind, scopes, collections, link, within, linked, capability, counted, owner, person, *rest = row
     admin, auditor, stale = map(bool, rest)
     narrowed = frozenset(orjson.loads(collections or b"[]")) | ({linked} - {None})
     studies = orjson.loads(within).get("studies", ()) if within else ()
@@ -198,6 +208,7 @@ def _borne(row: tuple[Any, ...]) -> Borne:
         kind or "",
         link,
         person,
+        owner,
         admin,
         auditor,
         frozenset(map(Capability, orjson.loads(scopes or b"[]"))) or None,
@@ -222,8 +233,9 @@ _LINKED = and_(SHARE_LINK.c.revoked_at.is_(None), SHARE_LINK.c.expires_at > _NOW
 def _statement_by_token() -> Select[Any]:
     whose = PERSON.c.id == func.coalesce(TOKEN.c.person_id, SHARE_LINK.c.person_id)
     joined = TOKEN.outerjoin(SHARE_LINK, SHARE_LINK.c.id == TOKEN.c.share_link_id).outerjoin(PERSON, whose)
+    owner = func.coalesce(TOKEN.c.owner, SHARE_LINK.c.owner)
     stale = or_(TOKEN.c.used_at.is_(None), TOKEN.c.used_at < _THEN)
-    told = select(*TOKEN.c["id", "kind", "scopes", "collections"], *_LINK, _COUNTED, *_PERSON, stale)
+    told = select(*TOKEN.c["id", "kind", "scopes", "collections"], *_LINK, _COUNTED, owner, *_PERSON, stale)
     return told.select_from(joined).where(
         TOKEN.c.sha256 == _DIGEST,
         TOKEN.c.kind == bindparam("kind"),
@@ -236,7 +248,7 @@ def _statement_by_token() -> Select[Any]:
 
 def _statement_by_link() -> Select[Any]:
     joined = SHARE_LINK.outerjoin(PERSON, PERSON.c.id == SHARE_LINK.c.person_id)
-    told = select(null(), null(), null(), null(), *_LINK, _COUNTED, *_PERSON, null())
+    told = select(null(), null(), null(), null(), *_LINK, _COUNTED, SHARE_LINK.c.owner, *_PERSON, null())
     return told.select_from(joined).where(SHARE_LINK.c.sha256 == _DIGEST, _LINKED, _ABLE)
 
 

@@ -21,7 +21,7 @@ SESSION, FOLLOWED, JOURNEY = "readingroom", "readingroom-link", "readingroom-jou
 
 
 def credentials(request: Request, archive: Archive) -> Credentials:
-    """What the request brings. While a browser holds a link's cookie, that comes before its own sign-in.
+    """What the request brings. While a link's cookie stands for something, it comes before the sign-in.
 
     Raises Forbidden for what would change something with a cookie alone, from a page that is not ours.
     """
@@ -30,10 +30,10 @@ def credentials(request: Request, archive: Archive) -> Credentials:
     address = client_address(request, archive)
     if token is not None or link is not None:
         return Credentials(token, link, address=address)
-    session = held(request, archive, FOLLOWED) or held(request, archive, SESSION)
-    if session and request.method not in READING:
+    session, followed = held(request, archive, SESSION), held(request, archive, FOLLOWED)
+    if (session or followed) and request.method not in READING:
         require_own_page(request, archive)
-    return Credentials(session=session, address=address)
+    return Credentials(session=session, followed=followed, address=address)
 
 
 def require_own_page(request: Request, archive: Archive) -> None:

@@ -2,15 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Path, Request, Response
 
 from app.access.callers import Caller
 from app.access.secrets import Credentials
 from app.archive import Archive
+from app.errors import InvalidToken
 from app.routers import rates
 from app.routers.addresses import public_url
 from app.routers.counted import note
-from app.routers.credentials import credentials
+from app.routers.credentials import FOLLOWED, credentials, drop
 from app.services.accounts import identify
 from app.services.root import Ask, Root
 from app.services.roots import (
@@ -39,10 +40,25 @@ async def get_caller(request: Request) -> Caller:
         archive = _archive(request)
         # In local mode everybody is the owner, whatever they bring.
         brought = Credentials() if archive.settings.local_mode else credentials(request, archive)
-        caller = request.scope[CALLER] = await identify(archive, brought)
+        try:
+            caller = request.scope[CALLER] = await identify(archive, brought)
+        except InvalidToken:
+            _forget_link(request, archive, brought)
+            raise
+        if not caller.using.startswith("link:"):
+            _forget_link(request, archive, brought)
         note(request.scope, archive, caller)
         rates.count(request, archive, caller, brought.address)
     return caller
+
+
+def _forget_link(request: Request, archive: Archive, brought: Credentials) -> None:
+    """Have the browser forget the cookie of a link that stands for nothing any more."""
+    if brought.followed is not None:
+        answer = Response()
+        drop(request, archive, answer, FOLLOWED)
+        cookies = [each for each in answer.raw_headers if each[0] == b"set-cookie"]
+        request.scope.setdefault(rates.LEFT, []).extend(cookies)
 
 
 async def get_viewer(request: Request) -> Viewer:

@@ -66,7 +66,8 @@ def middleware(settings: Settings) -> list[Middleware]:
     key = settings.log_key.get_secret_value().encode() if settings.log_key else token_bytes(32)
     cors = [_cors(settings.cors_origins)] if settings.cors_origins else []
     guard = [Middleware(LocalGuard)] if settings.local_mode else []
-    rates = [Middleware(RateLimits)] if settings.requests_per_minute else []
+    told = settings.requests_per_minute or not settings.local_mode
+    rates = [Middleware(RateLimits)] if told else []
     return [
         *(Middleware(SecurityHeaders), *cors, Middleware(Telemetry, key=key), *guard),
         *(*rates, Middleware(SmallBodies), Middleware(LinkTokens)),
@@ -208,7 +209,7 @@ def _request_id(headers: Headers) -> str:
 
 
 class RateLimits:
-    """Says in each response what is left to its caller, where that is counted."""
+    """Adds to each response what is left to its caller, if that is counted, and takes back dead cookies."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

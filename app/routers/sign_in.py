@@ -100,12 +100,17 @@ def to_sign_in(request: Request, archive: Archive) -> Response:
 
 
 async def follow(request: Request, archive: Archive, link: str) -> Response:
-    """Exchange a share link's token for a cookie, and have the browser come here again without it."""
+    """Exchange a share link's token for a cookie, and have the browser come here again without it.
+
+    Who only asks for the head does not open it: that may be done so many times.
+    """
+    answer = _to(_here(request, archive))
+    if request.method == "HEAD":
+        return answer
     try:
         session = await sign_in.follow(archive, link)
     except InvalidToken as fact:
         return failed(request, archive, fact)
-    answer = _to(_here(request, archive))
     hold(request, archive, answer, FOLLOWED, session.secret, session.seconds)
     return answer
 

@@ -1,5 +1,6 @@
 """Who the caller is: what came with a request, resolved to a Caller."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from hmac import compare_digest
 from typing import NoReturn
@@ -7,7 +8,7 @@ from typing import NoReturn
 from sqlalchemy import Connection
 
 from app.access.callers import OWNER, STRANGER, Caller
-from app.access.secrets import LINK, PERSONAL, Credentials, digest
+from app.access.secrets import LINK, PERSONAL, SESSION, Credentials, digest
 from app.archive import Archive
 from app.errors import Conflict, InvalidToken
 from app.openid.provider import Claimed
@@ -17,7 +18,8 @@ from app.registry.tokens import Borne
 from app.turnstile import Policy
 from app.viewer import Capability
 
-#: Tokens that are not known, from one address. Those made here nobody can guess; the owner's may be shorter.
+#: Tokens that are not known, from one address: the owner's might be guessed so. Nobody guesses those made
+#: here, which are not counted: who holds one that has ended keeps nobody else at their address out.
 UNKNOWN_TOKENS = Policy("unknown-tokens", 60, 60)
 #: What a link lets its bearer do.
 LINK_GIVES = {
@@ -37,10 +39,9 @@ async def identify(archive: Archive, brought: Credentials) -> Caller:
     if brought.token is not None:
         return await _of_token(archive, brought.token, brought.address)
     if brought.link is not None:
-        return await _of_link(archive, brought.link, brought.address)
-    if brought.session is not None:
-        return await _of_session(archive, brought.session, brought.address)
-    return STRANGER
+        return await _of_link(archive, brought.link)
+    cookies = [each for each in (brought.followed, brought.session) if each is not None]
+    return await _of_cookies(archive, cookies) if cookies else STRANGER
 
 
 async def _of_token(archive: Archive, token: str, address: str) -> Caller:
@@ -49,34 +50,44 @@ async def _of_token(archive: Archive, token: str, address: str) -> Caller:
         # Who may have guessed is not told that they have.
         return OWNER if archive.turnstile.look(UNKNOWN_TOKENS, address).left else _refuse(archive, address)
     if token.startswith(LINK):
-        return await _of_link(archive, token, address)
+        return await _of_link(archive, token)
     if token.startswith(PERSONAL):
-        return await _of_row(archive, token, tokens.PERSONAL, address)
+        return await _of_row(archive, token, tokens.PERSONAL) or _unknown()
+    if not token or token.startswith(SESSION):
+        raise InvalidToken
     if archive.provider and token.count(".") == 2:
         return await _of_jwt(archive, token, address)
     return _refuse(archive, address)
 
 
-async def _of_session(archive: Archive, secret: str, address: str) -> Caller:
-    return await _of_row(archive, secret, tokens.SESSION, address)
+async def _of_cookies(archive: Archive, secrets: Sequence[str]) -> Caller:
+    """Whom the first of them stands for that still stands for anybody."""
+    for each in secrets:
+        if caller := await _of_row(archive, each, tokens.SESSION):
+            return caller
+    raise InvalidToken
 
 
-async def _of_row(archive: Archive, secret: str, kind: str, address: str) -> Caller:
+async def _of_row(archive: Archive, secret: str, kind: str) -> Caller | None:
     sha256 = digest(secret)
     borne = await archive.database.lookup(lambda connection: tokens.by_token(connection, sha256, kind))
     caller = borne and caller_of(archive, borne)
     if not borne or not caller:
-        _refuse(archive, address)
+        return None
     if borne.token is not None and borne.stale:
         archive.uses.note(borne.token)
     return caller
 
 
-async def _of_link(archive: Archive, secret: str, address: str) -> Caller:
+def _unknown() -> NoReturn:
+    raise InvalidToken
+
+
+async def _of_link(archive: Archive, secret: str) -> Caller:
     borne = await link_of(archive, secret)
     if borne and borne.counted:
         raise InvalidToken("This link may be opened so many times only: open it in a browser, as a page.")
-    return (borne and caller_of(archive, borne)) or _refuse(archive, address)
+    return (borne and caller_of(archive, borne)) or _unknown()
 
 
 async def link_of(archive: Archive, secret: str) -> Borne | None:
@@ -88,7 +99,7 @@ async def link_of(archive: Archive, secret: str) -> Borne | None:
 def caller_of(archive: Archive, borne: Borne) -> Caller | None:
     """The bearer of a token, a session or a link: its person, narrowed; None where there is no such owner."""
     if borne.person is None:
-        whole: Caller | None = OWNER if _has_owner(archive) else None
+        whole: Caller | None = OWNER if borne.owner and borne.owner == owner_digest(archive) else None
     else:
         whole = _person(borne.person, borne.admin, borne.auditor)
     return whole and replace(
@@ -102,8 +113,12 @@ def caller_of(archive: Archive, borne: Borne) -> Caller | None:
     )
 
 
-def _has_owner(archive: Archive) -> bool:
-    return archive.settings.owner_token is not None or archive.settings.local_mode
+def owner_digest(archive: Archive) -> bytes | None:
+    """What is kept with what the owner makes: it ends when their token is another. None without an owner."""
+    if archive.settings.local_mode:
+        return digest("local")
+    token = archive.settings.owner_token
+    return digest(f"owner {token.get_secret_value()}") if token else None
 
 
 async def _of_jwt(archive: Archive, token: str, address: str) -> Caller:

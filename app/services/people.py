@@ -10,7 +10,7 @@ from app.access.secrets import PERSONAL, SHOWN, digest, make
 from app.database import Database
 from app.errors import Forbidden, InvalidRequest, NotFound, NotSignedIn
 from app.models.types import now
-from app.registry import audit, people, rights, tokens
+from app.registry import audit, people, rights, share_links, tokens
 from app.registry.people import HERE, Person
 from app.services import passwords
 
@@ -58,13 +58,19 @@ async def everybody(database: Database) -> list[Person]:
 
 
 async def change(database: Database, person: int, who: str, **values: bool) -> Person:
-    """Make somebody an administrator, an auditor, disabled, or no longer. Raises NotFound."""
+    """Make somebody an administrator, an auditor, disabled, or no longer. Raises NotFound.
+
+    Who is disabled loses their tokens, sessions and links: enabled again, they have none.
+    """
 
     def write(connection: Connection) -> Person:
         people.change(connection, person, values)
         found = people.get(connection, person)
         if found is None:
             raise NotFound(f"There is nobody of number {person}.")
+        if values.get("disabled"):
+            tokens.end_all(connection, person, tokens.PERSONAL, tokens.SESSION)
+            share_links.end_all(connection, person)
         if values:
             audit.enter(connection, who, "person.change", person=person, **values)
             rights.changed(connection)

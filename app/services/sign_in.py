@@ -15,6 +15,8 @@ from app.openid.provider import Journey, Provider
 from app.registry import audit, people, share_links, tokens
 from app.services import passwords
 from app.services.accounts import caller_of, link_of, meet
+from app.services.roots import enter
+from app.services.tokens import collections_with, enter_link
 from app.turnstile import Policy
 from app.viewer import Capability
 
@@ -99,13 +101,15 @@ async def follow(archive: Archive, link: str) -> Session:
     if not borne or not borne.link or not caller:
         raise InvalidToken("This link has ended, or was taken back: ask whoever sent it for another.")
     row, who = borne.link, caller.name
+    register, viewer = await enter(archive, caller)
     secret, lasting = make(SESSION), timedelta(hours=archive.settings.session_hours)
 
     def write(connection: Connection) -> None:
         if not share_links.use(connection, row):
             raise InvalidToken("This link was opened as often as it may be: ask whoever sent it for another.")
         tokens.begin_session(connection, digest(secret), now() + lasting, None, row)
-        audit.enter(connection, who, "link.open", link=row)
+        reached = caller.collections or collections_with(connection, register, viewer, caller.studies or ())
+        enter_link(connection, who, "link.open", reached, row)
 
     await archive.database.write(write)
     return Session(secret, int(lasting.total_seconds()))

@@ -1,7 +1,9 @@
 """Personal tokens and share links: what somebody hands on of what they may do themselves."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -10,15 +12,17 @@ from app.access.secrets import LINK, PERSONAL, SHOWN, digest, make
 from app.archive import Archive
 from app.dicom.resource import Resource
 from app.errors import Conflict, Forbidden, InvalidRequest, NotFound, NotSignedIn
-from app.index import locate
+from app.index import facts, locate
 from app.index.scope import ARCHIVE, Scope
 from app.models.types import now
 from app.registry import audit, share_links, tokens
-from app.registry.rights import Known
+from app.registry.audit import Act
+from app.registry.rights import Known, Register
 from app.registry.share_links import ShareLink
 from app.registry.tokens import Token
+from app.services.accounts import owner_digest
 from app.services.roots import enter, known, require
-from app.viewer import Capability
+from app.viewer import Capability, Viewer
 
 LONGEST = timedelta(days=366)
 
@@ -44,10 +48,10 @@ async def make_token(
     _check_end(expires_at)
     register, viewer = await enter(archive, caller)
     within = [known(register, viewer, slug).id for slug in collections]
-    secret = make(PERSONAL)
+    secret, owner = make(PERSONAL), _owner(archive, caller)
 
     def write(connection: Connection) -> Token:
-        row = tokens.make(connection, caller.person, name, _kept(secret), scopes, within, expires_at)
+        row = tokens.make(connection, caller.person, name, _kept(secret), scopes, within, expires_at, owner)
         audit.enter(connection, caller.name, "token.create", token=row)
         return _token(connection, caller, row)
 
@@ -64,14 +68,14 @@ async def renew_token(archive: Archive, caller: Caller, row: int) -> tuple[Token
     """Another secret for a token, for as long again. A token may renew itself. Raises NotFound, Conflict."""
     if caller.using != f"personal:{row}":
         require_themselves(caller)
-    secret = make(PERSONAL)
+    secret, owner = make(PERSONAL), _owner(archive, caller)
 
     def write(connection: Connection) -> Token:
         token = _token(connection, caller, row)
         if token.revoked_at or token.expires_at <= now():
             raise Conflict("The token has ended: make another.")
         lasting = token.expires_at - token.created_at
-        tokens.renew(connection, row, _kept(secret), now() + lasting)
+        tokens.renew(connection, row, _kept(secret), now() + lasting, owner)
         audit.enter(connection, caller.name, "token.rotate", token=row)
         return _token(connection, caller, row)
 
@@ -110,13 +114,21 @@ async def make_link(
     if collection is None and not studies:
         raise InvalidRequest("Say what the link shows: a collection, studies, or studies of a collection.")
     found = await _require_shown(archive, caller, collection, studies, capability)
+    register, viewer = await enter(archive, caller)
     secret = make(LINK)
-    values = {"capability": capability.value, "expires_at": expires_at, "most_uses": most_uses, "note": note}
+    values: dict[str, Any] = {
+        "capability": capability.value,
+        "expires_at": expires_at,
+        "most_uses": most_uses,
+        "note": note,
+    }
+    values["owner"] = _owner(archive, caller)
 
     def write(connection: Connection) -> ShareLink:
         within = found.id if found else None
         row = share_links.make(connection, caller.person, digest(secret), within, studies, **values)
-        audit.enter(connection, caller.name, "link.create", within, link=row)
+        reached = {within} if within else collections_with(connection, register, viewer, studies)
+        enter_link(connection, caller.name, "link.create", reached, row)
         return _link(connection, caller, row)
 
     return await archive.database.write(write), secret
@@ -158,9 +170,28 @@ async def _require_shown(
     return found
 
 
+def collections_with(
+    connection: Connection, register: Register, viewer: Viewer, studies: Iterable[str]
+) -> set[int]:
+    """The collections in which the viewer finds any of these studies."""
+    units = frozenset(register.units) if viewer.sees_all else viewer.units
+    narrowed = replace(viewer, sees_all=False, units=units, studies=frozenset(studies))
+    return set(facts.facts(connection, ARCHIVE, narrowed))
+
+
+def enter_link(connection: Connection, who: str, what: str, reached: Iterable[int], row: int) -> None:
+    """Enter what is done with a link in the audit of each collection that it reaches."""
+    acts = [Act(who, what, each, {"link": row}) for each in sorted(reached)]
+    audit.append(connection, acts or [Act(who, what, None, {"link": row})])
+
+
 def _check_end(expires_at: datetime) -> None:
     if not now() < expires_at <= now() + LONGEST:
         raise InvalidRequest("It ends at a moment to come, within a year: give `expires_at` so.")
+
+
+def _owner(archive: Archive, caller: Caller) -> bytes | None:
+    return owner_digest(archive) if caller.person is None else None
 
 
 def _kept(secret: str) -> tuple[str, bytes]:

@@ -1,6 +1,7 @@
 """Small archives for searches: made at random, or given; put into a database row by row."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -142,7 +143,9 @@ def put(connection: Connection, archive: Sequence[SeriesRow]) -> None:
     for row in archive:
         key = (row.unit, row.study["StudyInstanceUID"])
         if key not in studies:
-            studies[key] = _put_study(connection, row, moment)
+            # Where none of its series in a unit is live, its row there is not.
+            live = any(each.live for each in archive if (each.unit, each.study["StudyInstanceUID"]) == key)
+            studies[key] = _put_study(connection, replace(row, live=live), moment)
         _put_series(connection, row, studies[key], moment)
 
 

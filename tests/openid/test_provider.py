@@ -209,6 +209,37 @@ async def test_a_wrong_claim_is_refused(ours: Ours, theirs: Provider, wrong: dic
         await ours.verify(theirs.mint(**wrong))
 
 
+async def test_a_subject_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = Ours(Settings(oidc_issuer="https://a.test", oidc_client_id=CLIENT))
+
+    async def known(said: object) -> str:
+        async def decoded(*_: object) -> dict[str, object]:
+            return {"sub": said}
+
+        monkeypatch.setattr(alone, "_decode", decoded)
+        return (await alone.verify("")).subject
+
+    for right in ("mary", "a b", "Zoë", "a" * 255):
+        assert await known(right) == right
+    for wrong in (
+        "",
+        " ",
+        "mary ",
+        " mary",
+        "\u00a0mary",
+        "mary\n",
+        "a\tb",
+        "a\0b",
+        "\ud800",
+        "a" * 256,
+        7,
+        None,
+    ):
+        with pytest.raises(InvalidToken):
+            await known(wrong)
+    await alone.close()
+
+
 async def test_clocks_may_differ_a_little(ours: Ours, theirs: Provider) -> None:
     assert (await ours.verify(theirs.mint(exp=int(time()) - 5, nbf=int(time()) + 5))).subject == "mary"
     assert (await ours.verify(theirs.mint(aud=["other", AUDIENCE]))).subject == "mary"

@@ -314,6 +314,10 @@ async def test_a_link_is_exchanged_for_a_cookie(room: House) -> None:
     body = {"collection": "kept", "expires_at": until, "most_uses": 1}
     made = (await room.browser.post("/api/v1/share-links", json=body, headers=OWNER)).json()
     async with room.another_browser() as guest:
+        # Who looks what an address is does not open it.
+        looked = await guest.head(made["url"])
+        assert (looked.status_code, looked.headers["location"]) == (303, "/collections/kept/viewer")
+        assert "set-cookie" not in looked.headers
         answer = await guest.get(made["url"])
         assert answer.status_code == 303
         assert answer.headers["location"] == "/collections/kept/viewer"
@@ -351,6 +355,21 @@ async def test_a_link_that_is_taken_back_ends_in_browsers_too(room: House) -> No
         await room.browser.delete(f"/api/v1/share-links/{made['id']}", headers=OWNER)
         assert await me(guest) == 401
         assert (await guest.get("/collections/kept/viewer")).status_code == 303
+
+
+async def test_a_link_that_is_taken_back_leaves_who_signed_in(room: House) -> None:
+    body = {"collection": "kept", "expires_at": (now() + DAY).isoformat()}
+    await enter(room.browser)
+    made = (await room.browser.post("/api/v1/share-links", json=body, headers=OWNER)).json()
+    await room.browser.get(made["url"])
+    assert await me(room.browser) == "the bearer of a link"
+    await room.browser.delete(f"/api/v1/share-links/{made['id']}", headers=OWNER)
+    assert "readingroom-link" in dict(room.browser.cookies)
+    assert await me(room.browser) == "mary"
+    assert "readingroom-link" not in dict(room.browser.cookies)
+    # They sign out of their own sign-in then.
+    await room.browser.post("/sign-out", headers=OURS)
+    assert await me(room.browser) == "stranger"
 
 
 async def test_without_accounts_there_is_no_page(settings: Settings) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from app.models.types import now
 from app.registry import people
 from app.registry.tables import SHARE_LINK, TOKEN
-from app.services import accounts
+from app.services import accounts, sign_in
 from app.settings import Settings
 from app.turnstile import Policy
 from app.viewer import Capability
@@ -251,6 +251,49 @@ async def test_the_owners_token_ends_with_the_owner(kept: House) -> None:
     assert refused(await kept.browser.get("/api/v1/me", headers=made))
 
 
+@pytest.mark.parametrize("after", [{"owner_token": "another-of-the-owners"}, {"owner_token": None}])
+async def test_with_another_owners_token_all_that_was_made_with_it_ends(
+    settings: Settings, after: dict[str, Any]
+) -> None:
+    async with house(settings) as kept:
+        await kept.collection("kept")
+        made, shared = await make(kept, OWNER, name="a"), await link(kept, OWNER, collection="kept")
+        kept.browser.cookies.set(
+            "readingroom-link", (await sign_in.follow(kept.archive, shared["token"])).secret
+        )
+        before = dict(kept.browser.cookies)
+        own = await kept.token(await kept.person())
+        sent = [bearer(made["token"]), bearer(shared["token"]), {}]
+        for each in sent:
+            assert (await me(kept, each))["signed_in"]
+    async with house(settings, accounts=True, **after) as kept:
+        kept.browser.cookies.update(before)
+        for each in sent:
+            assert refused(await kept.browser.get("/api/v1/me", headers=each))
+        assert (await me(kept, bearer(own)))["signed_in"]
+        if after["owner_token"]:
+            # The owner may give the token another secret, which is then theirs.
+            owner = bearer(after["owner_token"])
+            again = await kept.browser.post(f"{TOKENS}/{made['id']}/rotate", headers=owner)
+            assert (await me(kept, bearer(again.json()["token"])))["signed_in"]
+
+
+async def test_who_is_disabled_loses_what_they_made(kept: House, reader: int) -> None:
+    mine = {"Cookie": await session(kept, reader), "Origin": "http://archive.test"}
+    sent = [
+        bearer(await kept.token(reader)),
+        bearer((await link(kept, mine, collection="kept"))["token"]),
+        mine,
+    ]
+    for disabled in (True, False):
+        answer = await kept.browser.patch(
+            f"/api/v1/people/{reader}", json={"disabled": disabled}, headers=OWNER
+        )
+        assert answer.status_code == 200
+        for each in sent:
+            assert refused(await kept.browser.get("/api/v1/me", headers=each))
+
+
 WRONG: tuple[tuple[str, dict[str, Any]], ...] = (
     (TOKENS, {"name": ""}),
     (TOKENS, {"name": "a\0b"}),
@@ -326,6 +369,17 @@ async def test_a_link_to_a_study_makes_no_collection_known(kept: House) -> None:
             [named] if named else []
         )
         assert (await get("/api/v1/collections/other")).status_code == 404
+
+
+async def test_owners_read_of_links_to_their_studies(kept: House) -> None:
+    await kept.store("other", "1.2.3")
+    made = await link(kept, OWNER, studies=["1.2.3"])
+    await sign_in.follow(kept.archive, made["token"])
+    for slug in ("kept", "other"):
+        for what in ("link.create", "link.open"):
+            path = f"/api/v1/audit?collection={slug}&what={what}"
+            (entry,) = (await kept.browser.get(path, headers=OWNER)).json()["items"]
+            assert entry["details"]["link"] == made["id"]
 
 
 async def test_a_link_is_to_look_at_or_to_take(kept: House, reader: int) -> None:
@@ -411,6 +465,20 @@ async def test_too_many_unknown_tokens_are_429(kept: House, monkeypatch: pytest.
     assert (await kept.browser.get("/api/v1/me", headers=token)).status_code == 200
 
 
+async def test_what_nobody_can_guess_locks_nobody_out(kept: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accounts, "UNKNOWN_TOKENS", Policy("unknown-tokens", 3, 60))
+    ended = [f"{kind}{'a' * 43}" for kind in ("rr_", "rrl_", "rrs_")]
+    for sent in (
+        *(*map(bearer, ended), *map(basic, ended), basic("wrong"), {"Authorization": "Digest a"}),
+        *({"Cookie": f"readingroom={ended[2]}"}, {"Cookie": f"readingroom-link={ended[2]}"}),
+    ):
+        for _ in range(4):
+            assert refused(await kept.browser.get("/api/v1/me", headers=sent)), sent
+    for _ in range(4):
+        assert refused(await kept.browser.get(f"/dicom-web/studies?token={ended[1]}"))
+    assert (await kept.browser.get("/api/v1/me", headers=OWNER)).status_code == 200
+
+
 async def test_requests_are_counted_where_they_are_limited(settings: Settings) -> None:
     async with house(settings, requests_per_minute=2) as kept:
         tokens = [bearer(await kept.token(await kept.person(name))) for name in ("mary", "john")]
@@ -420,6 +488,15 @@ async def test_requests_are_counted_where_they_are_limited(settings: Settings) -
             assert answers[0].headers["ratelimit-policy"] == '"requests";q=2;w=60'
             assert answers[0].headers["ratelimit"].startswith('"requests";r=1;t=')
             assert "retry-after" in answers[2].headers
+
+
+async def test_another_token_is_not_another_caller(settings: Settings) -> None:
+    async with house(settings, requests_per_minute=2) as kept:
+        mary = await kept.person("mary")
+        answers = [
+            await kept.browser.get("/api/v1/me", headers=bearer(await kept.token(mary))) for _ in range(3)
+        ]
+        assert [each.status_code for each in answers] == [200, 200, 429]
 
 
 async def test_two_tokens_at_once(kept: House, reader: int) -> None:

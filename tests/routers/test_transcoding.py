@@ -3,6 +3,7 @@
 import shutil
 import warnings
 import zlib
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -300,7 +301,7 @@ async def test_frames_larger_than_a_request_may_have_are_413_before_any_is_made(
     monkeypatch.setattr(type(archive.codecs), "run", None)
     tight = archive.settings.model_copy(update={"conversion_bytes": 3 * 64 * 64 * 2 - 1})
     application = client._transport.app  # type: ignore[attr-defined]
-    monkeypatch.setattr(application.state, "archive", SimpleNamespace(**_parts(archive), settings=tight))
+    monkeypatch.setattr(application.state, "archive", replace(archive, settings=tight))
     answer = await get(client, url(dataset, "/frames/1,2,3"), 'multipart/related; type="image/jphc"')
     assert (answer.status_code, "transfer-syntax=*" in answer.json()["detail"]) == (413, True)
 
@@ -312,7 +313,7 @@ async def test_more_than_one_request_may_have_is_413(
     application = client._transport.app  # type: ignore[attr-defined]
     archive = application.state.archive
     tight = archive.settings.model_copy(update={"conversion_bytes": 50})
-    monkeypatch.setattr(application.state, "archive", SimpleNamespace(**_parts(archive), settings=tight))
+    monkeypatch.setattr(application.state, "archive", replace(archive, settings=tight))
     for path, asked in (("", dicom(LOSSLESS_JPEG)), ("/frames/1,2", 'multipart/related; type="image/jphc"')):
         answer = await get(client, url(dataset, path), asked)
         assert (answer.status_code, answer.headers["content-type"]) == (413, "application/problem+json")
@@ -333,10 +334,6 @@ def _report() -> Dataset:
     report = ct()
     del report.PixelData
     return report
-
-
-def _parts(archive: object) -> dict[str, object]:
-    return {name: getattr(archive, name) for name in ("database", "store", "spools", "codecs", "cache")}
 
 
 async def test_a_full_disk_is_503(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
