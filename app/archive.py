@@ -2,11 +2,10 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from app.codecs import Codecs
 from app.database import Database
-from app.openid.provider import Provider
 from app.registry.rights import Rights
 from app.registry.uses import Uses
 from app.registry.views import Views
@@ -19,6 +18,9 @@ from app.storage.spool import Spools
 from app.turns import Turns
 from app.turnstile import Turnstile
 from app.wire.coding import Coded
+
+if TYPE_CHECKING:
+    from app.openid.provider import Provider
 
 #: Instances taken apart at once, whoever sends them. A million elements, or what a deflated data set becomes,
 #: take hundreds of megabytes for a moment; Python reads no faster in more threads.
@@ -50,7 +52,7 @@ class Archive:
     recent: Recent[Coded]
     uses: Uses
     turnstile: Turnstile
-    provider: Provider | None
+    provider: "Provider | None"
     views: Views
 
     @classmethod
@@ -80,7 +82,7 @@ class Archive:
             Recent(RECENT),
             Uses(database),
             Turnstile(),
-            Provider(settings) if settings.oidc_issuer else None,
+            _provider(settings) if settings.oidc_issuer else None,
             Views(),
         )
 
@@ -93,3 +95,10 @@ class Archive:
         await self.database.close()
         await self.store.close()
         self.cache.close()
+
+
+def _provider(settings: Settings) -> "Provider":
+    # Only here: see app.openid.journeys.
+    from app.openid.provider import Provider
+
+    return Provider(settings)

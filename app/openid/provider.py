@@ -2,10 +2,10 @@
 
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from hashlib import sha256
 from hmac import compare_digest
-from secrets import token_bytes, token_urlsafe
+from secrets import token_bytes
 from time import time
 from typing import Any, TypeGuard
 from urllib.parse import quote, urlencode
@@ -14,6 +14,7 @@ import httpx
 import jwt
 
 from app.errors import InvalidToken
+from app.openid.journeys import TO_SIGN_IN, Claimed, Journey
 from app.openid.published import Publications, fetch
 from app.settings import Settings
 
@@ -23,36 +24,11 @@ ALGORITHMS = (
     *("ES256", "ES384", "ES512", "EdDSA"),
 )
 _TYPES = frozenset({"", "jwt", "at+jwt", "application/at+jwt"})
-#: So far clocks may differ, in seconds; so long somebody may take to sign in, and a provider to answer.
-LEEWAY, TO_SIGN_IN, TO_ANSWER = 30, 600, 5
+#: So far clocks may differ, in seconds; so long a provider may take to answer.
+LEEWAY, TO_ANSWER = 30, 5
 #: OpenID Connect Core 1.0 section 2.
 LONGEST_SUBJECT = 255
 _SCOPE = "openid profile email"
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """Whom a provider vouches for. `name` and `email` are empty where it does not say."""
-
-    issuer: str
-    subject: str
-    name: str
-    email: str
-
-
-@dataclass(frozen=True, slots=True)
-class Journey:
-    """One browser on its way to the provider and back: what it must bring along, and where it goes then."""
-
-    state: str
-    nonce: str
-    verifier: str
-    next: str
-
-    @classmethod
-    def begin(cls, to: str) -> "Journey":
-        """A new one, that ends at this path."""
-        return cls(token_urlsafe(24), token_urlsafe(24), token_urlsafe(48), to)
 
 
 class Provider:

@@ -8,7 +8,7 @@ from fastapi.responses import RedirectResponse
 from app.access.addresses import own_path
 from app.archive import Archive
 from app.errors import Fact, InvalidRequest, InvalidToken, NotFound, TooLarge
-from app.openid.provider import TO_SIGN_IN, Journey
+from app.openid.journeys import TO_SIGN_IN, Journey
 from app.registry import people
 from app.routers.addresses import client_address, public_url
 from app.routers.credentials import FOLLOWED, JOURNEY, SESSION, drop, held, hold, require_own_page

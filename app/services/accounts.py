@@ -11,7 +11,7 @@ from app.access.callers import OWNER, STRANGER, Caller
 from app.access.secrets import LINK, PERSONAL, SESSION, Credentials, digest
 from app.archive import Archive
 from app.errors import Conflict, InvalidToken
-from app.openid.provider import Claimed
+from app.openid.journeys import Claimed
 from app.registry import audit, people, tokens
 from app.registry.people import Met
 from app.registry.tokens import Borne

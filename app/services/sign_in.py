@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
@@ -11,7 +12,7 @@ from app.access.secrets import SESSION, digest, make
 from app.archive import Archive
 from app.errors import Forbidden, InvalidToken, NotFound
 from app.models.types import now
-from app.openid.provider import Journey, Provider
+from app.openid.journeys import Journey
 from app.registry import audit, people, share_links, tokens
 from app.services import passwords
 from app.services.accounts import caller_of, link_of, meet
@@ -19,6 +20,9 @@ from app.services.roots import enter
 from app.services.tokens import collections_with, enter_link
 from app.turnstile import Policy
 from app.viewer import Capability
+
+if TYPE_CHECKING:
+    from app.openid.provider import Provider
 
 #: Attempts to sign in, with one name and from one address.
 BY_NAME, BY_ADDRESS = Policy("sign-in-name", 10, 900), Policy("sign-in-address", 50, 900)
@@ -50,7 +54,7 @@ async def with_password(archive: Archive, name: str, password: str, address: str
     return person
 
 
-def provider(archive: Archive) -> Provider:
+def provider(archive: Archive) -> "Provider":
     """The OpenID provider. Raises NotFound where there is none."""
     if archive.provider is None:
         raise NotFound
