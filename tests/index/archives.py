@@ -162,7 +162,8 @@ def _revision(row: SeriesRow, moment: datetime) -> dict[str, Any]:
 def _put_study(connection: Connection, row: SeriesRow, moment: datetime) -> int:
     json = json_of(row.study)
     own = {**columns.study_columns(json), "attributes": columns.study_attributes(json)}
-    made = connection.execute(insert(STUDY).returning(STUDY.c.id), {**_revision(row, moment), **own})
+    own |= {**_revision(row, moment), "removed_version": None if row.live else 1}
+    made = connection.execute(insert(STUDY).returning(STUDY.c.id), own)
     return int(made.scalar_one())
 
 
