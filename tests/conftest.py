@@ -28,6 +28,7 @@ def postgres() -> Iterator[Cluster]:
         with cluster() as running:
             yield running
     except NoServerError as missing:
+        # Named at the end of the run; where everything is required, tests/required.py makes it fail.
         pytest.skip(str(missing.__doc__))
 
 

@@ -36,6 +36,7 @@ class Shown:
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
     """The archive as its own process, filled."""
+    # What is missing is named at the end; where everything is required, tests/required.py makes it fail.
     if not chromium.executable():
         pytest.skip("Chromium is missing: apt-get install chromium")
     archive = Process(tmp_path_factory.mktemp("viewer") / "data", READINGROOM_VIEWER=str(fetched()))

@@ -57,6 +57,7 @@ class StoreConformance:
     """Override `make` (and `store`, where closing needs more)."""
 
     def make(self, folder: Path) -> ObjectStore:
+        # The suite has no store of its own: each store's test class brings it.
         raise NotImplementedError
 
     @pytest.fixture
