@@ -23,6 +23,7 @@ from app.models.collections import (
     Site,
     Submission,
 )
+from app.models.jobs import Doi, Job, Webhook
 from app.models.studies import Instance, RequestAttributes, Series, Study
 from app.models.tags import SeriesTagValue, TagPath, TagValue
 
@@ -35,10 +36,12 @@ __all__ = [
     "AuditEntry",
     "Collection",
     "CollectionTerm",
+    "Doi",
     "Grant",
     "Group",
     "GroupMember",
     "Instance",
+    "Job",
     "Person",
     "RequestAttributes",
     "RequestForm",
@@ -53,4 +56,5 @@ __all__ = [
     "TagValue",
     "Token",
     "Usage",
+    "Webhook",
 ]
