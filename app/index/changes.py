@@ -22,6 +22,7 @@ from sqlalchemy import (
 from app.index.scope import seen
 from app.index.stored_form import decode_json
 from app.index.tables import INSTANCE, SERIES
+from app.models.types import Key
 from app.viewer import Viewer
 
 Kind = Literal["added", "replaced", "withdrawn"]
@@ -76,7 +77,12 @@ def page(
     """The series that differ between two versions, by UID and access unit. Version 0 held nothing."""
     rows = _pairs(viewer, collection, since, until)
     place = rows.c.series, rows.c.unit
-    found = select(rows).where(tuple_(*place) > tuple_(*map(literal, after))).order_by(*place).limit(limit)
+    found = (
+        select(rows)
+        .where(tuple_(*place) > tuple_(after[0], literal(after[1], Key)))
+        .order_by(*place)
+        .limit(limit)
+    )
     return [Change(*row) for row in connection.execute(found)]
 
 

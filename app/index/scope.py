@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import BindParameter, ColumnElement, FromClause, Select, and_, bindparam, false, or_, select
 
 from app.index.tables import CART_SERIES, SERIES, STUDY, listed, named, one_of
+from app.models.types import Key
 from app.viewer import Viewer
 
 
@@ -140,7 +141,7 @@ def _as_of(version: int, rows: FromClause) -> list[ColumnElement[bool]]:
 
 
 def _in_cart(cart: int) -> Select[Any]:
-    return select(CART_SERIES.c.series_row).where(CART_SERIES.c.cart_id == bindparam(_CART, cart))
+    return select(CART_SERIES.c.series_row).where(CART_SERIES.c.cart_id == bindparam(_CART, cart, Key))
 
 
 def _beside(scope: Scope, viewer: Viewer, rows: FromClause) -> ColumnElement[bool]:

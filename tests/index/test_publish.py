@@ -1,5 +1,6 @@
 """Versions: what is published stays as it was, whatever comes after; compared with sets."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, func, insert, select
 
+from app.dicom.resource import Resource
 from app.errors import Conflict, NotFound
 from app.index import locate, occurrences, publish, writer
 from app.index.publish import Leaving
@@ -14,7 +16,6 @@ from app.index.scope import Scope, series_conditions, study_conditions
 from app.index.tables import CART_SERIES, INSTANCE, SERIES, STUDY, SUBMISSION
 from app.index.writer import Place
 from app.models.types import now
-from app.dicom.resource import Resource
 from app.registry import versions
 from app.registry.tables import CART
 from app.viewer import OWNER
@@ -56,13 +57,13 @@ class Filled:
         unit: int = 0,
     ) -> writer.Outcome:
         place = Place(self.collection, self.units[unit], submission)
-        said = {"x00181030": element("LO", f"said {content}"), "x00080005": element("CS", uids[2])}
+        said = {"x00181030": element("LO", f"said {content}"), "x00400254": element("LO", uids[2])}
         (outcome,) = writer.upsert(connection, place, [entry(*uids, content, **said)])
         return outcome
 
     def publish(
-        self, connection: Connection, submissions: list[int] = [], leaving: list[Leaving] = []
-    ) -> int:  # noqa: B006
+        self, connection: Connection, submissions: Sequence[int] = (), leaving: Sequence[Leaving] = ()
+    ) -> int:
         number = versions.begin(connection, self.collection)
         for each in submissions:
             publish.publish(connection, self.collection, each, number)
@@ -115,12 +116,12 @@ class Filled:
             )
         for path, value in (
             ("00181030", lambda uids, content: f"said {content}"),
-            ("00080005", lambda uids, _: uids[2]),
+            ("00400254", lambda uids, _: uids[2]),
         ):
             listed = occurrences.values(connection, scope, OWNER, path, limit=100, offset=0)
             by_series = {(uids[1], value(uids, content)) for uids, content in held.items()}
             counted = {each: sum(1 for _, other in by_series if other == each) for _, each in by_series}
-            assert {each.value: each.series for each in listed.values} == counted
+            assert {each.text: each.series for each in listed} == counted
 
 
 _PUTS = st.tuples(
@@ -138,7 +139,7 @@ async def test_every_version_stays_whole(database, rounds) -> None:
     filled = await database.write(Filled)
     kept = Kept()
     for submitted, left in rounds:
-        await database.write(lambda connection, s=submitted, l=left: _round(connection, filled, kept, s, l))
+        await database.write(lambda connection, s=submitted, w=left: _round(connection, filled, kept, s, w))
         await database.lookup(lambda connection: _check_all(connection, filled, kept))
 
 
@@ -200,7 +201,7 @@ async def test_what_a_rolling_collection_shows_at_once_is_in_its_next_version(da
         kept.past.append(dict(kept.live))
 
     for puts, left, carted in rounds:
-        await database.write(lambda connection, p=puts, l=left, c=carted: step(connection, p, l, c))
+        await database.write(lambda connection, p=puts, w=left, c=carted: step(connection, p, w, c))
         await database.lookup(lambda connection: _check_all(connection, filled, kept))
         for cart, held in carts:
             await database.lookup(
