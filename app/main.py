@@ -18,11 +18,14 @@ from app.routers import (
     audit,
     capabilities,
     catalog,
+    cite,
     collections,
+    dois,
     explain,
     grants,
     groups,
     health,
+    jobs,
     me,
     pages,
     problems,
@@ -35,14 +38,17 @@ from app.routers import (
     stow,
     submissions,
     tokens,
+    versions,
     viewer,
     wado,
     wado_uri,
+    webhooks,
 )
 from app.routers.below_root import put_below
-from app.routers.dependencies import named_collection, named_submission
+from app.routers.dependencies import named_cart, named_collection, named_submission, named_version
 from app.routers.heads import heads
 from app.routers.middleware import middleware
+from app.services.background import working
 from app.services.views import audited
 from app.settings import Settings
 
@@ -51,7 +57,8 @@ An open imaging archive: every cohort is a DICOMweb root. For research, not for 
 
 `/dicom-web` is the whole archive, `/without-results/dicom-web` the same but analysis results,
 `/collections/{collection}/dicom-web` one collection, `/collections/{collection}/with-results/dicom-web` that
-and the analysis results that lie in its studies,
+and the analysis results that lie in its studies, `/collections/{collection}/versions/{version}/dicom-web` as
+it was published then, `/carts/{cart}/dicom-web` a list of series that somebody keeps,
 `/submissions/{submission}/dicom-web` what was sent and is not published yet; each answers QIDO-RS, WADO-RS
 and STOW-RS (DICOM PS3.18).
 """
@@ -62,7 +69,11 @@ ROOTS: dict[str, list[params.Depends]] = {
     "/collections/{collection}/with-results/dicom-web": [Depends(named_collection)],
     "/without-results/dicom-web": [],
     "/submissions/{submission}/dicom-web": [Depends(named_submission)],
+    "/collections/{collection}/versions/{version}/dicom-web": [Depends(named_version)],
+    "/carts/{cart}/dicom-web": [Depends(named_cart)],
 }
+#: Those that never change: nothing is stored there.
+FIXED = ("/collections/{collection}/versions/{version}/dicom-web", "/carts/{cart}/dicom-web")
 
 #: Objects made and not yet freed after which the collector looks for cycles among them.
 ALLOCATIONS = 20_000
@@ -78,6 +89,7 @@ BESIDE = (
     catalog.router,
     pages.router,
     submissions.router,
+    versions.router,
     audit.router,
     explain.router,
     requests.router,
@@ -90,6 +102,10 @@ BESIDE = (
     accounts.router,
     tokens.router,
     share_links.router,
+    dois.router,
+    cite.router,
+    jobs.router,
+    webhooks.router,
 )
 
 
@@ -118,7 +134,7 @@ def create_app(settings: Settings | None = None, *, warm: bool = False) -> FastA
         app.state.archive = archive
         warming = asyncio.create_task(archive.codecs.warm()) if warm else None
         try:
-            async with audited(archive):
+            async with audited(archive), working(archive):
                 yield
         finally:
             if warming:
@@ -142,7 +158,7 @@ def create_app(settings: Settings | None = None, *, warm: bool = False) -> FastA
     problems.install(app)
     # Routes are tried in this order: the busiest first.
     for root, named in ROOTS.items():
-        for routes in (*READING, stow.router):
+        for routes in READING if root in FIXED else (*READING, stow.router):
             put_below(root, routes, app, named)
     for routes in BESIDE:
         app.include_router(routes)

@@ -10,6 +10,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
+#: Machines of the background.
+JOBS = ("jobs", "datacite", "hooks")
 #: From the top down; the rooms of one floor are neighbours.
 FLOORS = (
     ("doors", ("__main__", "cli", "main")),
@@ -17,23 +19,7 @@ FLOORS = (
     ("edge", ("routers", "connections")),
     ("verbs", ("services",)),
     ("house", ("archive",)),
-    (
-        "machines",
-        *[
-            (
-                "index",
-                "registry",
-                "jobs",
-                "datacite",
-                "hooks",
-                "openid",
-                "turnstile",
-                "storage",
-                "codecs",
-                "ohif",
-            )
-        ],
-    ),
+    ("machines", ("index", "registry", "openid", "turnstile", "storage", "codecs", "ohif", *JOBS)),
     ("database", ("database",)),
     ("records", ("models",)),
     ("rules", ("query", "access", "citing", "deid", "qc")),

@@ -150,12 +150,9 @@ def _alternates(work: Work) -> Iterator[dict[str, str]]:
 
 
 def _related(related: Related) -> dict[str, str]:
-    return {
-        "relatedIdentifier": related.doi,
-        "relatedIdentifierType": "DOI",
-        "relationType": related.relation,
-        "resourceTypeGeneral": related.general,
-    }
+    made = {"relatedIdentifier": related.doi, "relatedIdentifierType": "DOI"}
+    made["relationType"] = related.relation
+    return made | ({"resourceTypeGeneral": related.general} if related.general else {})
 
 
 def _rights(work: Work) -> Iterator[dict[str, str]]:

@@ -56,7 +56,7 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class Related:
-    """Something that it has to do with: its DOI, DataCite's relation type, and the type of what that is."""
+    """Something that it has to do with: its DOI, DataCite's relation type, and what it is, if known."""
 
     doi: str
     relation: str

@@ -18,10 +18,14 @@ from app.models.access import (
 from app.models.collections import (
     AccessUnit,
     AnalysisSource,
+    Cart,
+    CartSeries,
     Collection,
     CollectionTerm,
+    CollectionVersion,
     Site,
     Submission,
+    Tombstone,
 )
 from app.models.jobs import Doi, Job, Webhook
 from app.models.studies import Instance, RequestAttributes, Series, Study
@@ -34,8 +38,11 @@ __all__ = [
     "AnalysisSource",
     "AuditAnchor",
     "AuditEntry",
+    "Cart",
+    "CartSeries",
     "Collection",
     "CollectionTerm",
+    "CollectionVersion",
     "Doi",
     "Grant",
     "Group",
@@ -55,6 +62,7 @@ __all__ = [
     "TagPath",
     "TagValue",
     "Token",
+    "Tombstone",
     "Usage",
     "Webhook",
 ]

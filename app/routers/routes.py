@@ -12,11 +12,14 @@ from app.routers import (
     attributes,
     audit,
     catalog,
+    cite,
     collections,
+    dois,
     explain,
     grants,
     groups,
     health,
+    jobs,
     me,
     pages,
     qido,
@@ -27,8 +30,10 @@ from app.routers import (
     stow,
     submissions,
     tokens,
+    versions,
     wado,
     wado_uri,
+    webhooks,
 )
 
 #: The transactions of a DICOMweb root, each in the order in which they are tried.
@@ -48,6 +53,7 @@ ROUTERS = (
     ("The catalogue", catalog.router),
     ("Pages for people", pages.router),
     ("What was sent and is not published yet", submissions.router),
+    ("Versions of collections, and what changed", versions.router),
     ("Who did what", audit.router),
     ("Who you are", me.router),
     ("Tokens", tokens.router),
@@ -58,6 +64,10 @@ ROUTERS = (
     ("What those who ask agree to and are asked", agreements.router),
     ("Grants", grants.router),
     ("Groups", groups.router),
+    ("DOIs", dois.router),
+    ("How it is cited", cite.router),
+    ("What is done in the background", jobs.router),
+    ("Webhooks", webhooks.router),
     ("About the archive itself", health.router),
 )
 
