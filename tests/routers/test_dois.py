@@ -153,7 +153,7 @@ async def test_what_is_hidden_later_is_found_no_longer(house: House, fake: Fake)
     await make(house)
     doi = await minted(house)
     [unit] = (await house.browser.get("/api/v1/collections/chest-ct/units", headers=OWNER)).json()["items"]
-    path = f"/api/v1/collections/chest-ct/units/{unit['unit']}"
+    path = f"/api/v1/collections/chest-ct/units/{unit['id']}"
     for hidden, tier, state in ((True, "private", "registered"), (False, "open", "findable")):
         answer = await house.browser.patch(path, json={"hidden": hidden, "tier": tier}, headers=OWNER)
         assert answer.status_code == 200, answer.text
@@ -240,10 +240,8 @@ async def test_results_and_sources_name_each_other_where_both_are_public(house: 
 async def publish(house: House, slug: str, study: str) -> None:
     """The next version, with this study."""
     await house.store(slug, study)
-    [sent, *_] = (await house.browser.get(f"/api/v1/submissions?collection={slug}", headers=OWNER)).json()[
-        "items"
-    ]
-    key = sent.get("key") or sent["submission"]
+    listed = await house.browser.get(f"/api/v1/submissions?collection={slug}", headers=OWNER)
+    [key] = [each["key"] for each in listed.json()["items"] if each["state"] == "open"]
     for act in ("close", "approve"):
         await house.browser.post(f"/api/v1/submissions/{key}/{act}", headers=OWNER)
     answer = await house.browser.post(
