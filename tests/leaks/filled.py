@@ -10,20 +10,32 @@ from pathlib import Path
 
 import httpx
 from fastapi import FastAPI
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, select
 
 from app.access import callers
 from app.access.secrets import Credentials
 from app.archive import Archive
 from app.dicom.store_response import Failed
 from app.errors import InvalidToken
+from app.index import publish
+from app.index.publish import Leaving
 from app.index.scope import ARCHIVE
-from app.index.tables import ACCESS_UNIT, COLLECTION
+from app.index.tables import ACCESS_UNIT, CART_SERIES, COLLECTION, SERIES, TOMBSTONE
 from app.index.writer import Place
 from app.main import create_app
 from app.models.types import now
 from app.registry import rights
-from app.registry.tables import ANALYSIS_SOURCE, GRANT, GROUP, MEMBER, PERSON, SITE, SUBMISSION
+from app.registry.tables import (
+    ANALYSIS_SOURCE,
+    CART,
+    GRANT,
+    GROUP,
+    MEMBER,
+    PERSON,
+    SITE,
+    SUBMISSION,
+    VERSION,
+)
 from app.services import uploads
 from app.services.root import Root
 from app.services.store import store
@@ -39,6 +51,7 @@ TOKEN = "0123456789abcdef"
 #: The same moments in every archive that is compared with another.
 BEGUN = now()
 OPENED = datetime(2026, 1, 1, tzinfo=UTC)
+CART_KEY = "c" * 32
 
 
 @dataclass(frozen=True)
@@ -77,6 +90,7 @@ async def filled(world: World, url: str, folder: Path, number: int = 0) -> Async
             await archive.database.write(lambda connection: _put(connection, world))
             for held in world.held:
                 await _publish(archive, world, held)
+            await archive.database.write(lambda connection: _cut(connection, world))
             for draft in world.drafts:
                 await _draft(archive, world, draft)
             yield Filled(client, app)
@@ -172,6 +186,49 @@ async def _publish(archive: Archive, world: World, held: Held) -> None:
     await archive.database.write(lambda c: _make(c, place.collection, rolling=True))
     await _store(archive, place, held)
     await archive.database.write(lambda c: _make(c, place.collection, rolling=rolling))
+
+
+def _cut(connection: Connection, world: World) -> None:
+    """Two versions of each collection; the second is without what was withdrawn. A cart of the first."""
+    collections = sorted({unit.collection for unit in world.units if unit.collection >= 0})
+    for collection in collections:
+        publish.freeze(connection, FIRST + collection, 1)
+        _put_version(connection, FIRST + collection, 1)
+    row = {"key": CART_KEY, "name": "A cart", "description": "", "audience": "anyone", "doi": ""}
+    cart = insert(CART).values(id=FIRST, revision=1, created_at=OPENED, **row)
+    connection.execute(cart)
+    rows = connection.scalars(select(SERIES.c.id)).all()
+    if rows:
+        connection.execute(insert(CART_SERIES), [{"cart_id": FIRST, "series_row": each} for each in rows])
+    for collection in collections:
+        _withdraw(connection, world, collection)
+        publish.close_studies(connection, FIRST + collection, 2)
+        _put_version(connection, FIRST + collection, 2)
+
+
+def _put_version(connection: Connection, collection: int, number: int) -> None:
+    row = {"collection_id": collection, "number": number, "note": "", "doi": "", "published_by": "owner"}
+    made = insert(VERSION).values(id=10 * collection + number, published_at=OPENED, **row)
+    connection.execute(made)
+    connection.execute(COLLECTION.update().where(COLLECTION.c.id == collection).values(latest_version=number))
+
+
+def _withdraw(connection: Connection, world: World, collection: int) -> None:
+    held = {
+        (each.study, each.series, each.instance)
+        for each in world.held
+        if world.units[each.unit].collection == collection
+    }
+    gone = sorted(
+        address for of, *address in map(list, world.withdrawn) if of == collection and tuple(address) in held
+    )
+    for leaving, unit in publish.withdraw(
+        connection, FIRST + collection, 2, (Leaving(*each) for each in gone)
+    ):
+        row = {"collection_id": FIRST + collection, "access_unit_id": unit, "version": 2, "purged": False}
+        row |= {"study_instance_uid": leaving.study, "series_instance_uid": leaving.series}
+        row |= {"sop_instance_uid": leaving.instance, "reason": "Withdrawn", "by": "owner", "object_key": ""}
+        connection.execute(insert(TOMBSTONE).values(at=OPENED, **row))
 
 
 async def _draft(archive: Archive, world: World, draft: Draft) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import product
 
-from tests.leaks.filled import FIRST, key, slug
+from tests.leaks.filled import CART_KEY, FIRST, key, slug
 from tests.leaks.world import World
 
 Address = tuple[str, str, str]
@@ -15,6 +15,8 @@ ROOTS = (
     "/collections/{collection}/dicom-web",
     "/collections/{collection}/with-results/dicom-web",
     "/submissions/{submission}/dicom-web",
+    "/collections/{collection}/versions/{version}/dicom-web",
+    "/carts/{cart}/dicom-web",
 )
 
 
@@ -104,6 +106,16 @@ BESIDE: dict[str, list[str]] = {
     "/api/v1/tokens/{token}": [""],
     "/api/v1/submissions": ["", _COLLECTION, "?limit=1"],
     "/api/v1/submissions/{submission}": [""],
+    "/api/v1/submissions/{submission}/withdrawals": [""],
+    _NAMED + "/versions": ["", "?limit=1"],
+    _NAMED + "/versions/{version}": [""],
+    _NAMED + "/versions/{version}/changes": ["", "?limit=1"],
+    _NAMED + "/versions/{version}/changes/{series}": [""],
+    _NAMED + "/diff": ["?from=1", "?from=0&to=2&limit=1"],
+    _NAMED + "/diff.csv": ["?from=0&to=1", "?from=1"],
+    "/api/v1/changes": ["", "?limit=1"],
+    "/api/v1/carts": [""],
+    "/api/v1/carts/{cart}": [""],
     "/api/v1/collections/{collection}/access": [""],
     "/api/v1/collections/{collection}/agreements": [""],
     "/api/v1/collections/{collection}/agreements/{version}": [""],
@@ -125,6 +137,7 @@ OWNERS = {"/api/v1/audit"}
 PUBLIC = {"/healthz", "/readyz", "/metrics"}
 #: Routes that do nothing but change something, and the test that tries them.
 CHANGING: dict[str, str] = {
+    "/api/v1/submissions/{submission}/{act}": "tests/routers/test_versions.py",
     _NAMED + "/units/{unit}/series": "tests/routers/test_sites.py",
     "/api/v1/tokens/{token}/rotate": "tests/routers/test_tokens.py",
     "/api/v1/collections/{collection}/requests": "tests/routers/test_requests.py",
@@ -152,10 +165,15 @@ def _beside(form: str, world: World, addresses: list[Address]) -> Iterator[dict[
     attributes = ATTRIBUTES if "{attribute}" in form else ("",)
     sent = [*map(key, world.drafts), "0" * 32] if "{submission}" in form else [""]
     units = [*(FIRST + place for place in range(len(world.units))), 999] if "{unit}" in form else [0]
-    for address in addresses if "{study}" in form else addresses[:1]:
+    versions = ("1", "2", "3") if "{version}" in form else ("1",)
+    carts = (CART_KEY, "0" * 32) if "{cart}" in form else ("",)
+    for address in addresses if "{study}" in form or "{series}" in form else addresses[:1]:
         for slug_ in named:
-            for attribute, submission, unit in product(attributes, sent, units):
+            for attribute, submission, unit, version, cart in product(
+                attributes, sent, units, versions, carts
+            ):
                 named_ = {"collection": slug_, "attribute": attribute, "submission": submission}
+                named_ |= {"version": version, "cart": cart}
                 named_ |= {"site": slug_.replace("collection", "site"), "unit": str(unit)}
                 yield _values(address) | named_
 
@@ -164,10 +182,16 @@ def _below(root: str, path: str, world: World, addresses: list[Address]) -> Iter
     for query, headers in BELOW[path]:
         for named in _named(root, world):
             for address in addresses if "{study}" in path + query else addresses[:1]:
-                yield Asked((root + path + query).format(**named, **_values(address)), headers)
+                yield Asked((root + path + query).format(**(_values(address) | named)), headers)
 
 
 def _named(root: str, world: World) -> list[dict[str, str]]:
+    if "{version}" in root:
+        first, *_, none = slugs(world)
+        asked_for = ((first, "1"), (first, "2"), (first, "3"), (none, "1"))
+        return [{"collection": each, "version": number} for each, number in asked_for]
+    if "{cart}" in root:
+        return [{"cart": CART_KEY}, {"cart": "0" * 32}]
     if "{collection}" in root:
         return [{"collection": each} for each in slugs(world)]
     if "{submission}" in root:

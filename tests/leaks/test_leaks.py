@@ -196,9 +196,10 @@ async def _takes(archive: Filled, caller: Caller, world: World, address: Address
     path = f"/dicom-web/studies/{study}/series/{series}/instances/{instance}"
     acts = {"/metadata": FIND, "/frames/1": VIEW, "": DOWNLOAD}
     finds = any(_address(held) == address for held in world.held_by(caller, FIND))
+    found = any(_address(held) == address for held in world.ever_held_by(caller, FIND))
     for act, right in acts.items():
         may = any(_address(held) == address for held in world.held_by(caller, right))
-        refused = (403 if caller.person is not None else 401) if finds else 404
+        refused = (403 if caller.person is not None else 401) if finds else 410 if found else 404
         if not world.may_do_anything(caller):
             refused = 401
         answer = await archive.client.get(path + act, headers=credentials(caller))

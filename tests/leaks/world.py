@@ -92,6 +92,8 @@ class World:
     held: tuple[Held, ...]
     drafts: tuple[Draft, ...] = ()
     analysed: bool = False
+    #: Addresses that were in a collection's first version, and are not in its second, which is the latest.
+    withdrawn: frozenset[tuple[int, str, str, str]] = frozenset()
 
     def able(self, caller: Caller, unit: Unit) -> frozenset[str]:
         """What the caller may do in the unit."""
@@ -126,7 +128,16 @@ class World:
         return told
 
     def held_by(self, caller: Caller, right: str) -> list[Held]:
-        """What is published with which the caller may do this."""
+        """What is published, and not withdrawn, with which the caller may do this."""
+        return [each for each in self.ever_held_by(caller, right) if not self.is_withdrawn(each)]
+
+    def is_withdrawn(self, held: Held) -> bool:
+        """Whether only the first version has it."""
+        collection = self.units[held.unit].collection
+        return (collection, held.study, held.series, held.instance) in self.withdrawn
+
+    def ever_held_by(self, caller: Caller, right: str) -> list[Held]:
+        """What was published, whether or not it was withdrawn."""
         return [
             each
             for each in self.held
@@ -153,7 +164,7 @@ class World:
         kept = [unit for unit in range(len(self.units)) if self.able(caller, self.units[unit])]
         return replace(
             self,
-            held=tuple(self.held_by(caller, FIND)),
+            held=tuple(self.ever_held_by(caller, FIND)),
             drafts=tuple(draft for draft in self.drafts if self._sees(caller, draft)),
             units=tuple(
                 unit if place in kept else replace(unit, collection=-1)
@@ -210,6 +221,8 @@ def worlds(draw: st.DrawFn) -> World:
     held = [_held(*each) for each in draw(st.lists(places, min_size=2, max_size=9, unique=True))]
     sent = draw(st.lists(st.tuples(st.integers(0, PEOPLE - 1), places), max_size=2))
     drafts = [Draft(person, _held(*each, said="draft")) for person, each in sent]
+    gone = draw(st.lists(st.sampled_from(held), max_size=2))
+    withdrawn = {(units[each.unit].collection, each.study, each.series, each.instance) for each in gone}
     return World(
         tuple(draw(st.booleans()) for _ in range(collections)),
         tuple(units),
@@ -218,6 +231,7 @@ def worlds(draw: st.DrawFn) -> World:
         tuple(held),
         tuple(drafts),
         draw(st.booleans()),
+        frozenset(withdrawn),
     )
 
 
