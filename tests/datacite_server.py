@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Thread
+from threading import Thread
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -35,8 +35,8 @@ class Fake:
     sent: list[tuple[str, str, Any]] = field(default_factory=list)
     answers: list[tuple[int, dict[str, str]]] = field(default_factory=list)
     seconds: float = 0
-    #: Set: what is asked is done, and never answered.
-    silent: Event = field(default_factory=Event)
+    #: What is asked by this method is done, and never answered.
+    silent_after: str = ""
 
     def handle(self, method: str, path: str, headers: Any, body: bytes) -> tuple[int, Any, dict[str, str]]:
         doi = unquote(path.removeprefix("/dois").strip("/")).lower()
@@ -113,7 +113,7 @@ def datacite(port: int = 0) -> Iterator[Fake]:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             time.sleep(fake.seconds)
             status, told, more = fake.handle(self.command, urlsplit(self.path).path, self.headers, body)
-            if fake.silent.is_set():
+            if self.command == fake.silent_after:
                 time.sleep(600)
             data = json.dumps(told).encode() if told is not None else b""
             self.send_response(status)

@@ -17,7 +17,8 @@ from app.services import cite
 from app.services.cite import OURS, Citation
 from app.wire.accept import Offer
 
-router = APIRouter(prefix=f"{PREFIX}/collections/{{collection}}", tags=["cite"])
+router = APIRouter(prefix=PREFIX, tags=["cite"])
+_OF = "/collections/{collection}"
 
 _OFFERS = (
     Offer(OURS, "application/json"),
@@ -26,6 +27,7 @@ _OFFERS = (
 _GIVEN: dict[int | str, dict[str, Any]] = {
     200: {"content": {each.media_type: {} for each in FORMATS.values()}}
 }
+_ANSWERS = {**problems(400, 401, 404), **_GIVEN}
 Format = Annotated[
     str | None,
     Query(
@@ -73,7 +75,7 @@ class CitationOut(BaseModel):
     also: list[AlsoOut]
 
 
-@router.get("/cite", response_model=CitationOut, responses={**problems(400, 401, 404), **_GIVEN})
+@router.get(_OF + "/cite", response_model=CitationOut, responses=_ANSWERS)
 async def cite_collection(
     request: Request,
     archive: AnArchive,
@@ -87,7 +89,9 @@ async def cite_collection(
 
 
 @router.get(
-    "/versions/{version}/cite", response_model=CitationOut, responses={**problems(400, 401, 404), **_GIVEN}
+    _OF + "/versions/{version}/cite",
+    response_model=CitationOut,
+    responses=_ANSWERS,
 )
 async def cite_version(
     request: Request,
@@ -100,6 +104,19 @@ async def cite_version(
     """Cite a version of a collection, which never changes."""
     host = public_url(request, archive)
     return await sent(request, await cite.collection(archive, caller, collection, version, host), format)
+
+
+@router.get("/carts/{cart}/cite", response_model=CitationOut, responses=_ANSWERS)
+async def cite_cart(
+    request: Request,
+    archive: AnArchive,
+    caller: ACaller,
+    cart: str,
+    format: Format = None,  # noqa: A002
+) -> Response:
+    """Cite a cart, and the collections that what you find of it is taken from."""
+    host = public_url(request, archive)
+    return await sent(request, await cite.cart(archive, caller, cart, host), format)
 
 
 async def sent(request: Request, citation: Citation, name: str | None) -> Response:

@@ -11,13 +11,15 @@ from app.routers.api import PREFIX, problems
 from app.routers.dependencies import ACaller, AnArchive
 from app.routers.representations import send
 from app.routers.versions import Number
-from app.services import dois
+from app.services import citable, dois
 from app.services.dois import Shown
 
-router = APIRouter(prefix=f"{PREFIX}/collections/{{collection}}", tags=["dois"])
+router = APIRouter(prefix=PREFIX, tags=["dois"])
+_OF = "/collections/{collection}"
 
 State = Literal["draft", "registered", "findable"]
 _DRY = Annotated[bool, Query(description="Only check, and show what would be sent")]
+_ASKED = problems(400, 401, 403, 404, 409)
 _METADATA = {"titles": [{"title": "Chest CT of 100 people"}], "publicationYear": "2026"}
 
 
@@ -46,14 +48,14 @@ class DoiOut(BaseModel):
     changed_at: datetime | None = Field(examples=["2026-11-21T00:00:00Z"])
 
 
-@router.get("/doi", response_model=DoiOut, responses=problems(401, 403, 404))
+@router.get(_OF + "/doi", response_model=DoiOut, responses=problems(401, 403, 404))
 async def collection_doi(request: Request, archive: AnArchive, caller: ACaller, collection: str) -> Response:
     """Look at a collection's identifier, or at what would be sent for one; for those who own it."""
-    citable = await dois.of_collection(archive, caller, collection)
-    return send(request, out(await dois.show(archive, citable)))
+    what = await citable.of_collection(archive, caller, collection)
+    return send(request, out(await dois.show(archive, what)))
 
 
-@router.post("/doi", status_code=202, response_model=DoiOut, responses=problems(400, 401, 403, 404, 409))
+@router.post(_OF + "/doi", status_code=202, response_model=DoiOut, responses=_ASKED)
 async def want_collection_doi(
     request: Request,
     archive: AnArchive,
@@ -66,24 +68,24 @@ async def want_collection_doi(
 
     It names the collection, whatever version is the latest.
     """
-    citable = await dois.of_collection(archive, caller, collection)
-    return await asked(request, archive, caller, citable, wanted, dry_run)
+    what = await citable.of_collection(archive, caller, collection)
+    return await asked(request, archive, caller, what, wanted, dry_run)
 
 
-@router.get("/versions/{version}/doi", response_model=DoiOut, responses=problems(400, 401, 403, 404))
+@router.get(_OF + "/versions/{version}/doi", response_model=DoiOut, responses=problems(400, 401, 403, 404))
 async def version_doi(
     request: Request, archive: AnArchive, caller: ACaller, collection: str, version: Number
 ) -> Response:
     """Look at a version's identifier, or at what would be sent for one; for those who own the collection."""
-    citable = await dois.of_collection(archive, caller, collection, version)
-    return send(request, out(await dois.show(archive, citable)))
+    what = await citable.of_collection(archive, caller, collection, version)
+    return send(request, out(await dois.show(archive, what)))
 
 
 @router.post(
-    "/versions/{version}/doi",
+    _OF + "/versions/{version}/doi",
     status_code=202,
     response_model=DoiOut,
-    responses=problems(400, 401, 403, 404, 409),
+    responses=_ASKED,
 )
 async def want_version_doi(
     request: Request,
@@ -95,15 +97,31 @@ async def want_version_doi(
     dry_run: _DRY = False,
 ) -> Response:
     """Ask for a version's own identifier, or another state of it."""
-    citable = await dois.of_collection(archive, caller, collection, version)
-    return await asked(request, archive, caller, citable, wanted, dry_run)
+    what = await citable.of_collection(archive, caller, collection, version)
+    return await asked(request, archive, caller, what, wanted, dry_run)
+
+
+@router.get("/carts/{cart}/doi", response_model=DoiOut, responses=problems(401, 403, 404))
+async def cart_doi(request: Request, archive: AnArchive, caller: ACaller, cart: str) -> Response:
+    """Look at a cart's identifier, or at what would be sent for one; for who made it."""
+    what = await citable.of_cart(archive, caller, cart)
+    return send(request, out(await dois.show(archive, what)))
+
+
+@router.post("/carts/{cart}/doi", status_code=202, response_model=DoiOut, responses=_ASKED)
+async def want_cart_doi(
+    request: Request, archive: AnArchive, caller: ACaller, cart: str, wanted: Wanted, dry_run: _DRY = False
+) -> Response:
+    """Ask for a cart's identifier, or another state of it: a public one takes a cart that is for anyone."""
+    what = await citable.of_cart(archive, caller, cart)
+    return await asked(request, archive, caller, what, wanted, dry_run)
 
 
 async def asked(
-    request: Request, archive: Any, caller: Any, citable: Any, wanted: Wanted, dry_run: bool
+    request: Request, archive: Any, caller: Any, what: Any, wanted: Wanted, dry_run: bool
 ) -> Response:
     """What became of the wish."""
-    shown = await dois.request(archive, caller, citable, wanted.state, wanted.suffix, dry_run=dry_run)
+    shown = await dois.request(archive, caller, what, wanted.state, wanted.suffix, dry_run=dry_run)
     return send(request, out(shown), 200 if dry_run else 202)
 
 

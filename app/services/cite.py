@@ -11,7 +11,8 @@ from app.citing.work import Licence, Work, cleaned
 from app.errors import NotAcceptable
 from app.registry.rights import Known, Register
 from app.services import works
-from app.services.roots import enter, known
+from app.services.citable import cart_work
+from app.services.roots import enter, known, open_cart
 from app.services.works import Cited
 from app.threads import in_thread
 from app.viewer import Viewer
@@ -43,19 +44,21 @@ async def collection(archive: Archive, caller: Caller, slug: str, version: int |
     return await selection(archive, register, viewer, [(slug, version), *sources], host)
 
 
-async def selection(
-    archive: Archive,
-    register: Register,
-    viewer: Viewer,
-    parts: Iterable[tuple[str, int | None]],
-    host: str,
-    whole: Work | None = None,
-) -> Citation:
-    """What is to be cited of parts of these collections, or of versions of them, known to the viewer; `whole`
-    is what they are parts of, where that can be cited itself. Raises NotFound.
+async def cart(archive: Archive, caller: Caller, key: str, host: str) -> Citation:
+    """What is to be cited of a cart: itself, and the collections that it is taken from.
+
+    Raises NotSignedIn, NotFound.
     """
-    cited = await works.read(archive, register, viewer, dict.fromkeys(parts), host)
+    register, viewer, found = await open_cart(archive, caller, key)
+    whole, cited = await cart_work(archive, register, viewer, found, host)
     return _together(cited, whole)
+
+
+async def selection(
+    archive: Archive, register: Register, viewer: Viewer, parts: Iterable[tuple[str, int | None]], host: str
+) -> Citation:
+    """What is to be cited of parts of these collections, or of versions of them. Raises NotFound."""
+    return _together(await works.read(archive, register, viewer, dict.fromkeys(parts), host), None)
 
 
 def _together(cited: list[Cited], whole: Work | None) -> Citation:

@@ -4,16 +4,15 @@ What is sent is what a stranger may be told. Without an account at DataCite iden
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from secrets import choice
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 from sqlalchemy import Connection
 
-from app import jobs
 from app.access.callers import STRANGER, Caller
 from app.archive import Archive
 from app.citing import kernel
@@ -23,13 +22,10 @@ from app.jobs import Job
 from app.registry import audit, dois
 from app.registry.dois import DRAFT, FINDABLE, PUBLIC, REGISTERED, Doi
 from app.registry.rights import Register
-from app.services import works
-from app.services.roots import enter, known, require
-from app.services.works import home
+from app.services import doi_jobs
+from app.services.citable import CITABLE, Citable
 from app.threads import in_thread
-from app.viewer import Capability, Viewer
 
-JOB = "doi"
 #: Crockford's, without what looks like something else.
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _SUFFIX = re.compile(r"[a-z0-9][a-z0-9._;()/-]{0,99}")
@@ -45,65 +41,6 @@ _EVENTS = {
 _HIDDEN = "Its metadata are hidden, and those of a DOI are public"
 
 
-class Citable(Protocol):
-    """Something that can have a DOI: `of` names it in the table, `local` is its identifier without DOIs."""
-
-    @property
-    def of(self) -> str: ...
-
-    @property
-    def local(self) -> str: ...
-
-    @property
-    def collection(self) -> int | None: ...
-
-    @property
-    def version(self) -> int | None: ...
-
-    async def work(self, archive: Archive, register: Register, viewer: Viewer) -> Work:
-        """What the viewer may be told of it. Raises NotFound where that is nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class OfCollection:
-    """A collection or analysis result, or a version of it."""
-
-    id: int
-    slug: str
-    version: int | None = None
-
-    @property
-    def of(self) -> str:
-        """`collection/5`, `version/5/2`."""
-        return f"collection/{self.id}" if self.version is None else f"version/{self.id}/{self.version}"
-
-    @property
-    def local(self) -> str:
-        """As in its address."""
-        return self.slug if self.version is None else f"{self.slug}/versions/{self.version}"
-
-    @property
-    def collection(self) -> int:
-        """The row of the collection."""
-        return self.id
-
-    async def work(self, archive: Archive, register: Register, viewer: Viewer) -> Work:
-        """What the viewer may be told of it. Raises NotFound where that is nothing."""
-        asked = [(self.slug, self.version)]
-        return (await works.read(archive, register, viewer, asked, home(archive.settings)))[0].work
-
-
-def _of_collection(register: Register, row: str, version: str = "") -> OfCollection:
-    for each in register.collections.values():
-        if str(each.id) == row:
-            return OfCollection(each.id, each.slug, int(version) if version else None)
-    raise NotFound
-
-
-#: How what an identifier stands for is found again, by the beginning of `of`.
-CITABLE: dict[str, Callable[..., Citable]] = {"collection": _of_collection, "version": _of_collection}
-
-
 @dataclass(frozen=True, slots=True)
 class Shown:
     """An identifier, and what is or would be sent; `problems` keep it from being public."""
@@ -111,18 +48,6 @@ class Shown:
     doi: Doi | None
     metadata: Mapping[str, Any]
     problems: tuple[str, ...]
-
-
-async def of_collection(
-    archive: Archive, caller: Caller, slug: str, version: int | None = None
-) -> OfCollection:
-    """A collection, or a version of it, for those who own it. Raises NotSignedIn, NotFound, Forbidden."""
-    register, viewer = await enter(archive, caller)
-    found = known(register, viewer, slug)
-    require(viewer, found, Capability.OWN)
-    if version is not None and not 1 <= version <= found.latest_version:
-        raise NotFound
-    return OfCollection(found.id, slug, version)
 
 
 async def show(archive: Archive, citable: Citable) -> Shown:
@@ -156,20 +81,12 @@ async def request(
 
     def write(connection: Connection) -> Doi:
         doi = dois.want(connection, citable.of, identifier, state, citable.collection, citable.version)
-        jobs.enqueue(connection, JOB, f"{JOB}:{doi.id}", doi=doi.id)
+        doi_jobs.enqueue(connection, doi)
         said = {"of": citable.of, "doi": identifier, "state": state}
         audit.enter(connection, caller.name, "doi.request", collection=citable.collection, **said)
         return doi
 
     return replace(shown, doi=await archive.database.write(write))
-
-
-def changed(connection: Connection, *collections: int) -> None:
-    """Say, in the transaction that changes what may be said of collections, that it does: what DataCite was
-    told of them and of their versions is told anew.
-    """
-    for each in dois.of_collections(connection, collections):
-        jobs.enqueue(connection, JOB, f"{JOB}:{each.id}", doi=each.id)
 
 
 async def carry_out(archive: Archive, job: Job) -> None:
@@ -208,7 +125,7 @@ async def _carry_out(archive: Archive, register: Register, citable: Citable, doi
     def write(connection: Connection) -> None:
         dois.reached(connection, doi, state, digest)
         if state != doi.state:
-            changed(connection, *_told_of(register, citable))
+            doi_jobs.changed(connection, *_told_of(register, citable))
             said = {"of": doi.of, "doi": doi.identifier, "state": state}
             audit.enter(connection, audit.SYSTEM, "doi.reached", collection=doi.collection_id, **said)
 

@@ -14,7 +14,7 @@ from app.index.publish import Leaving
 from app.registry import audit, versions
 from app.registry.rights import Known
 from app.registry.versions import Version, Withdrawal
-from app.services import dois, webhooks
+from app.services import doi_jobs, webhooks
 from app.services.roots import enter, known
 from app.viewer import Capability, Viewer
 
@@ -81,7 +81,7 @@ async def publish_version(
         versions.add(connection, found.id, number, note, caller.name)
         version = versions.get(connection, found.id, number)
         assert version
-        dois.changed(connection, found.id)
+        doi_jobs.changed(connection, found.id)
         webhooks.announce(connection, webhooks.PUBLISHED, found.id, number)
         if left:
             webhooks.announce(connection, webhooks.WITHDRAWAL, found.id, number, left)

@@ -1,5 +1,6 @@
 """What may be said to somebody of a collection, or of a version of it, when it is cited."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,6 +27,8 @@ from app.settings import Settings
 from app.viewer import Viewer
 from app.wire.markup import to_text
 
+#: Of what there is how much.
+_COUNTED = ("patients", "studies", "series", "instances", "bytes")
 _KINDS: dict[str, Kind] = {
     "collection": "collection",
     "analysis-result": "analysis-result",
@@ -147,7 +150,7 @@ def _described(entry: Entry, counted: Facts, settings: Settings) -> Work:
         subjects=tuple(_subjects(record, counted)),
         contacts=tuple(Contact(each.name, each.email or "", str(each.url or "")) for each in record.contacts),
         funding=tuple(record.funding),
-        sizes=tuple(_sizes(counted)),
+        sizes=tuple(sizes(Counter({what: getattr(counted, what) for what in _COUNTED}))),
         formats=("application/dicom",) if counted.instances else (),
     )
 
@@ -169,10 +172,9 @@ def _subjects(record: Record, counted: Facts) -> Iterator[Subject]:
         yield Subject(modality, "DCM", modality)
 
 
-def _sizes(counted: Facts) -> Iterator[str]:
-    if counted.series:
-        for what in ("patients", "studies", "series", "instances", "bytes"):
-            yield f"{getattr(counted, what)} {what}"
+def sizes(counted: Counter[str]) -> Iterator[str]:
+    """How much of what."""
+    return (f"{counted[what]} {what}" for what in _COUNTED if counted[what])
 
 
 def _among_versions(own: Iterable[Doi], number: int | None) -> Iterator[Related]:

@@ -314,3 +314,57 @@ async def test_jobs_are_for_administrators(house: House) -> None:
     got = await house.browser.get(f"/api/v1/jobs/{job['id']}", headers=OWNER)
     assert got.json() == job
     assert (await house.browser.get("/api/v1/jobs/7", headers=OWNER)).status_code == 404
+
+
+async def cart(house: House, head: dict[str, str] = OWNER, **more: Any) -> str:
+    new = {"name": "Nodules", "studies": ["1.2.3"], "description": "Chosen by two readers"} | more
+    answer = await house.browser.post("/api/v1/carts", json=new, headers=head)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["key"])
+
+
+async def test_a_cart_has_one_once_it_is_for_anyone(house: House, fake: Fake) -> None:
+    await make(house, rolling=True)
+    source = await minted(house)
+    await house.store("chest-ct")
+    key = await cart(house)
+    path = f"/api/v1/carts/{key}/doi"
+    wanted = {"state": "findable"}
+    assert (await house.browser.post(path, json=wanted, headers=OWNER)).status_code == 409
+    await house.browser.patch(f"/api/v1/carts/{key}", json={"audience": "anyone"}, headers=OWNER)
+    assert (await house.browser.post(path, json=wanted, headers=OWNER)).status_code == 202
+    await work(house)
+    doi = (await house.browser.get(path, headers=OWNER)).json()["identifier"]
+    sent = fake.dois[doi]
+    assert (sent["state"], sent["url"]) == ("findable", f"{HERE}/carts/{key}")
+    [related] = sent["relatedIdentifiers"]
+    assert (related["relatedIdentifier"], related["relationType"]) == (source, "IsPartOf")
+    assert "1 series" in sent["sizes"]
+    assert (await house.browser.get(f"/api/v1/carts/{key}")).json()["doi"] == doi
+    mary = bearer(await house.token(await house.person("mary")))
+    assert (await house.browser.get(path, headers=mary)).status_code == 403
+    cited = (await house.browser.get(f"/api/v1/carts/{key}/cite", headers=mary)).json()
+    assert cited["dois"] == [doi, source]
+    assert [each["works"] for each in cited["licences"]] == [["chest-ct"]]
+    # Its maker takes it back: it is found no longer.
+    await house.browser.patch(f"/api/v1/carts/{key}", json={"audience": "nobody"}, headers=OWNER)
+    await work(house)
+    assert fake.dois[doi]["state"] == "registered"
+    assert (await house.browser.get(f"/api/v1/carts/{key}/cite", headers=mary)).status_code == 404
+
+
+async def test_of_a_cart_only_what_a_stranger_finds_is_told(house: House, fake: Fake) -> None:
+    await make(house, rolling=True)
+    await make(house, "secret", rolling=True, hidden=True, tier="private", licence="CC0-1.0")
+    await house.store("chest-ct")
+    await house.store("secret", "1.2.4")
+    key = await cart(house, studies=["1.2.3", "1.2.4"], audience="anyone")
+    await house.browser.post(f"/api/v1/carts/{key}/doi", json={"state": "findable"}, headers=OWNER)
+    await work(house)
+    [sent] = fake.dois.values()
+    assert "1 series" in sent["sizes"]
+    assert [each.get("rightsIdentifier") for each in sent["rightsList"]] == ["cc-by-4.0", None]
+    only = await cart(house, studies=["1.2.4"], audience="anyone")
+    wanted = {"state": "findable"}
+    answer = await house.browser.post(f"/api/v1/carts/{only}/doi", json=wanted, headers=OWNER)
+    assert answer.status_code == 409
