@@ -61,9 +61,10 @@ def check(url: str, allowed: Collection[str]) -> SplitResult:
 
 async def send(
     url: str, secret: str, message: str, timestamp: int, body: bytes, allowed: Collection[str]
-) -> None:
-    """Deliver a message. Raises RemoteRefused where the address wants no more of them or may not be sent to,
-    RemoteUnavailable where it did not take this one.
+) -> bool:
+    """Deliver a message; False where the address says that it is gone.
+
+    Raises RemoteRefused where it may not be sent to, RemoteUnavailable where it did not take this one.
     """
     try:
         parts = check(url, allowed)
@@ -83,9 +84,10 @@ async def send(
     target = parts._replace(netloc=f"{netloc}:{parts.port}" if parts.port else netloc).geturl()
     status = await _post(target, host, headers, body)
     if status == _GONE:
-        raise RemoteRefused("The address says that it is gone.")
+        return False
     if not 200 <= status < 300:
         raise RemoteUnavailable(f"The address answered with status {status}.")
+    return True
 
 
 async def _post(target: str, host: str, headers: dict[str, str], body: bytes) -> int:
@@ -130,7 +132,7 @@ def _is_public(address: IPv4Address | IPv6Address) -> bool:
     if isinstance(address, IPv6Address):
         # Addresses that carry one of IPv4 lead to that.
         inner = address.ipv4_mapped or address.sixtofour or address
-        if address.teredo or address in _NAT64:
+        if address.teredo or address.is_site_local or address in _NAT64:
             return False
     return inner.is_global and not inner.is_multicast and not inner.is_reserved
 

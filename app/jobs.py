@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Row, Table, case, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.database import Database
-from app.errors import Fact, RemoteRefused, RemoteUnavailable
+from app.errors import DatabaseUnavailable, Fact, RemoteRefused, RemoteUnavailable
 from app.logs import told
 from app.models import Job as Model
 from app.models.types import now, telling_nothing
@@ -79,6 +79,7 @@ def enqueue(connection: Connection, kind: str, key: str, **arguments: Any) -> No
         "state": case((running, RUNNING), else_=WAITING),
         "attempts": case((running, JOB.c.attempts), else_=0),
         "run_at": case((running, JOB.c.run_at), else_=moment),
+        "ended_at": None,
     }
     connection.execute(insert(JOB).values(row).on_conflict_do_update(index_elements=["key"], set_=again))
 
@@ -193,7 +194,6 @@ class Worker:
         self, database: Database, bodies: Mapping[str, Body], lease: float = LEASE, poll: float = POLL
     ) -> None:
         self._database, self._bodies, self._lease, self._poll = database, bodies, lease, poll
-        self._swept = 0.0
 
     async def run(self) -> None:
         """Until cancelled; what is running then is left for others."""
@@ -212,17 +212,12 @@ class Worker:
     async def _one_after_the_other(self) -> None:
         while True:
             await asyncio.sleep(self._poll * uniform(0.75, 1.25))  # noqa: S311
-            # The database may be away for a while: the next look tells.
-            try:
-                await self.drain()
-            except Exception as error:
-                log.error("jobs not looked at", **told(error))
+            await _patiently(self.drain())
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SECONDS_BETWEEN_SWEEPS)
-            with suppress(Fact):
-                await self._database.write(sweep)
+            await _patiently(self._database.write(sweep))
 
     async def _next(self) -> bool:
         if not await self._database.lookup(is_due):
@@ -254,10 +249,19 @@ class Worker:
     async def _renew(self, job: Job, body: "asyncio.Future[None]") -> None:
         while True:
             await asyncio.sleep(self._lease / 3)
-            with suppress(Fact):
+            # Where the database is away, the lease may hold until it is back.
+            with suppress(DatabaseUnavailable):
                 if not await self._database.write(lambda connection: renew(connection, job, self._lease)):
                     body.cancel()
                     return
+
+
+async def _patiently(work: Awaitable[object]) -> None:
+    """Whatever goes wrong, the database being away for a while: the next look tells."""
+    try:
+        await work
+    except Exception as error:
+        log.error("jobs not looked at", **told(error))
 
 
 def _outcome(job: Job, error: BaseException | None) -> Callable[[Connection], None]:

@@ -28,7 +28,7 @@ from app.threads import in_thread
 
 #: Crockford's, without what looks like something else.
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_SUFFIX = re.compile(r"[a-z0-9][a-z0-9._;()/-]{0,99}")
+_SUFFIX = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 #: What leads from the state that DataCite tells to the one that is wanted.
 _EVENTS = {
     ("", REGISTERED): "register",
@@ -190,7 +190,7 @@ def _identifier(archive: Archive, citable: Citable, before: Doi | None, suffix: 
     """What it is to be called: chosen, or without a meaning. Raises InvalidRequest, Conflict."""
     prefix = archive.settings.datacite_prefix
     if suffix is not None and not _SUFFIX.fullmatch(suffix):
-        raise InvalidRequest("A suffix has lower-case letters, digits and .-_;()/, a hundred at most.")
+        raise InvalidRequest("A suffix has lower-case letters, digits, dots, hyphens and underscores, a hundred at most.")
     if suffix is not None and prefix is None:
         raise InvalidRequest("This archive has no prefix of DOIs: leave the suffix out.")
     chosen = f"{prefix}/{suffix}" if suffix is not None else ""

@@ -123,7 +123,9 @@ async def deliver(archive: Archive, job: Job) -> None:
     body = orjson.dumps(_told(home(archive.settings), job, found))
     moment = int(now().timestamp())
     allowed = archive.settings.webhook_hosts
-    await hooks.send(hook.url, hook.secret, job.arguments["message"], moment, body, allowed)
+    message = job.arguments["message"]
+    if not await hooks.send(hook.url, hook.secret, message, moment, body, allowed):
+        await archive.database.write(lambda connection: webhooks.remove(connection, row))
 
 
 def _may_know(viewer: Viewer, found: Known, units: Sequence[int] | None) -> bool:
