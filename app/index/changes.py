@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from app.index.scope import seen
 from app.index.stored_form import decode_json
-from app.index.tables import INSTANCE, SERIES
+from app.index.tables import INSTANCE, SERIES, in_history
 from app.models.types import Key
 from app.viewer import Viewer
 
@@ -179,7 +179,7 @@ def _side(viewer: Viewer, collection: int, since: int, until: int, *, new: bool)
     ]
     address = SERIES.c.series_instance_uid.label("series"), SERIES.c.access_unit_id.label("unit")
     said = SERIES.c.study_instance_uid.label("study"), SERIES.c.modality
-    shown = SERIES.c.collection_id == collection, *seen(viewer, SERIES)
+    shown = in_history(collection), *seen(viewer, SERIES)
     return select(*address, *said, *numbers).where(*_only(since, until, new=new), *shown)
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, exists, func, select,
 
 from app.errors import Conflict, NotFound
 from app.index import revisions, tag_writer
-from app.index.tables import INSTANCE, SERIES, STUDY, among, named
+from app.index.tables import INSTANCE, SERIES, STUDY, among, in_history, named
 from app.models.types import now
 
 #: A message names so many of what it is about.
@@ -128,13 +128,15 @@ def differs(connection: Connection, collection: int, version: int) -> bool:
     """Whether this version holds anything else than the one before it."""
     came = (SERIES.c.added_version == version) & SERIES.c.removed_version.is_(None)
     left = (SERIES.c.removed_version == version) & (SERIES.c.added_version < version)
-    rows = select(SERIES.c.id).where(SERIES.c.collection_id == collection, came | left)
-    return connection.execute(rows.limit(1)).first() is not None
+    return any(
+        connection.execute(select(SERIES.c.id).where(in_history(collection), each).limit(1)).first()
+        for each in (came, left)
+    )
 
 
 def freeze(connection: Connection, collection: int, version: int) -> None:
     """Say that the revisions which came with this version never change."""
-    came = SERIES.c.collection_id == collection, SERIES.c.added_version == version
+    came = in_history(collection), SERIES.c.added_version == version
     connection.execute(update(SERIES).where(*came).values(frozen=True))
 
 
@@ -254,12 +256,12 @@ def _merge(connection: Connection, row: int, version: int, gone: Collection[int]
     connection.execute(update(SERIES).where(SERIES.c.id == partner.id).values(**values))
     if first not in gone:
         revisions.say_as(connection, partner.id, row)
+    drafted = tag_writer.carried(connection, partner.id)
     revisions.copy_instances(connection, row, partner.id, gone)
     revisions.count(connection, partner.id)
-    if gone:
-        tag_writer.refill(connection, [partner.id])
-    else:
-        tag_writer.write(connection, {partner.id: tag_writer.carried(connection, row)})
+    tag_writer.copy(connection, row, partner.id)
+    tag_writer.write(connection, {partner.id: drafted})
+    tag_writer.lose(connection, partner.id, row, gone)
 
 
 def _change(

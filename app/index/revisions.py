@@ -43,11 +43,9 @@ def revise(connection: Connection, row: int, version: int, leaving: Collection[i
     made = copy(connection, SERIES, row, {**changed, "created_at": now()})
     copy_instances(connection, row, made, leaving)
     copy_items(connection, row, made)
-    if leaving:
-        count(connection, made)
-        tag_writer.refill(connection, [made])
-    else:
-        tag_writer.copy(connection, row, made)
+    count(connection, made)
+    tag_writer.copy(connection, row, made)
+    tag_writer.lose(connection, made, row, leaving)
     return made
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     bindparam,
     cast,
     column,
+    literal_column,
     select,
     true,
 )
@@ -39,6 +40,12 @@ INSTANCE: Table = _TABLES["instance"]
 TAG_PATH: Table = _TABLES["tag_path"]
 TAG_VALUE: Table = _TABLES["tag_value"]
 SERIES_TAG_VALUE: Table = _TABLES["series_tag_value"]
+
+
+def in_history(collection: int) -> ColumnElement[bool]:
+    """That a row of SERIES is of this collection: to be found by the versions in which it came or went."""
+    own: ColumnElement[int] = SERIES.c.collection_id + literal_column("0", BigInteger)
+    return own == collection
 
 
 @cache

@@ -5,7 +5,7 @@ all, nothing else happens.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from app.index.tables import (
     SERIES_TAG_VALUE,
     TAG_PATH,
     TAG_VALUE,
+    among,
     listed,
     one_of,
     packed,
@@ -59,19 +60,44 @@ def refill(connection: Connection, rows: Collection[int]) -> None:
         write(connection, {series: carried(connection, series)}, {series})
 
 
-def carried(connection: Connection, series: int) -> Tags:
-    """All values that instances of a series row carry."""
+def carried(connection: Connection, series: int, only: Collection[int] | None = None) -> Tags:
+    """All values that instances of a series row carry, or only these of them (rows)."""
     held: Tags = {}
-    for form in connection.scalars(
-        select(INSTANCE.c.dicom_json).where(INSTANCE.c.series_row == series)
-    ).all():
-        held = merge([held, tags(orjson.loads(decode_json(form)))])
+    for each in _each(connection, series, only):
+        held = merge([held, each])
     return held
 
 
+def _each(connection: Connection, series: int, only: Collection[int] | None = None) -> Iterator[Tags]:
+    rows = select(INSTANCE.c.dicom_json).where(INSTANCE.c.series_row == series)
+    if only is not None:
+        rows = rows.where(among(INSTANCE.c.id, only))
+    for form in connection.scalars(rows):
+        yield tags(orjson.loads(decode_json(form)))
+
+
 def copy(connection: Connection, series: int, into: int) -> None:
-    """Give a series row, which has none, the values of another."""
+    """Give a series row the values of another, in the place of its own."""
+    connection.execute(delete(SERIES_TAG_VALUE).where(SERIES_TAG_VALUE.c.series_id == into))
     connection.execute(_COPY, {"series": series, "into": into})
+
+
+def lose(connection: Connection, series: int, before: int, gone: Collection[int]) -> None:
+    """Take values from a series that but these instances (rows) of the row `before` it carried.
+
+    Most values are carried by many: its instances are looked at until all have been found, or none is left.
+    A mark stays: what holds fewer values than it says is looked at as well.
+    """
+    if not gone:
+        return
+    lost = {digest for digest, value in carried(connection, before, gone).items() if value.form}
+    for each in _each(connection, series):
+        lost -= each.keys()
+        if not lost:
+            return
+    rows = select(TAG_VALUE.c.id).where(among(TAG_VALUE.c.digest, lost))
+    own = SERIES_TAG_VALUE.c.series_id == series, SERIES_TAG_VALUE.c.value_id.in_(rows)
+    connection.execute(delete(SERIES_TAG_VALUE).where(*own))
 
 
 def _missing(connection: Connection, found: Mapping[int, Tags]) -> tuple[_Missing, _Rows]:

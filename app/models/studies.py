@@ -115,8 +115,9 @@ class Series(Revision, table=True):
         _draft("series_draft", "submission_id", "series_instance_uid", unique=True),
         Index("series_uid", "series_instance_uid"),
         Index("series_of_study", "study_instance_uid"),
-        Index("series_added", "collection_id", "added_version"),
-        Index("series_removed", "collection_id", "removed_version"),
+        # For those alone that ask so (`tables.in_history`): SQLite would take them for other searches too.
+        Index("series_added", text("(collection_id + 0)"), "added_version"),
+        Index("series_removed", text("(collection_id + 0)"), "removed_version"),
         _live("series_study", "study_instance_uid", "series_instance_uid"),
         _live("series_modality", "modality", "study_instance_uid"),
     )

@@ -11,10 +11,10 @@ depends_on = None
 KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 MOMENT = sa.DateTime(timezone=True)
-INDEXES = {
+INDEXES: dict[str, list[str | sa.TextClause]] = {
     "series_of_study": ["study_instance_uid"],
-    "series_added": ["collection_id", "added_version"],
-    "series_removed": ["collection_id", "removed_version"],
+    "series_added": [sa.text("(collection_id + 0)"), "added_version"],
+    "series_removed": [sa.text("(collection_id + 0)"), "removed_version"],
 }
 
 
