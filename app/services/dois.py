@@ -190,7 +190,9 @@ def _identifier(archive: Archive, citable: Citable, before: Doi | None, suffix: 
     """What it is to be called: chosen, or without a meaning. Raises InvalidRequest, Conflict."""
     prefix = archive.settings.datacite_prefix
     if suffix is not None and not _SUFFIX.fullmatch(suffix):
-        raise InvalidRequest("A suffix has lower-case letters, digits, dots, hyphens and underscores, a hundred at most.")
+        raise InvalidRequest(
+            "A suffix has lower-case letters, digits, dots, hyphens and underscores, a hundred at most."
+        )
     if suffix is not None and prefix is None:
         raise InvalidRequest("This archive has no prefix of DOIs: leave the suffix out.")
     chosen = f"{prefix}/{suffix}" if suffix is not None else ""

@@ -223,7 +223,13 @@ async def test_nobody_has_too_many(house: House, heard: Listener) -> None:
         *("http://hooks.example.org/", "https://127.0.0.1/", "https://[::1]/", "https://10.0.0.1/"),
         *("https://169.254.169.254/latest/meta-data", "https://[::ffff:127.0.0.1]/", "ftp://example.org/"),
         *("https://user:pass@example.org/", "https://example.org:99999/", "https:///x", "example.org"),
-        *("https://[64:ff9b::7f00:1]/", "https://[2002:7f00:1::]/", "https://[fec0::1]/", "https://224.0.0.1/", "https://[::/"),
+        *(
+            "https://[64:ff9b::7f00:1]/",
+            "https://[2002:7f00:1::]/",
+            "https://[fec0::1]/",
+            "https://224.0.0.1/",
+            "https://[::/",
+        ),
         *("https://0.0.0.0/", "https://100.64.0.1/", "https://example.org/#part"),
     ],
 )
