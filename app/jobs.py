@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from random import uniform
+from random import SystemRandom
 from secrets import token_hex
 from typing import Any
 
@@ -41,6 +41,8 @@ AT_ONCE = 4
 KEPT = {DONE: timedelta(days=7), FAILED: timedelta(days=90)}
 SECONDS_BETWEEN_SWEEPS = 3600.0
 LONGEST_ERROR = 2_000
+#: Not the one that others seed.
+_RANDOM = SystemRandom()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,7 @@ def give_back(connection: Connection, job: Job) -> None:
 
 def wait(attempts: int) -> float:
     """Seconds until the next attempt: twice as long each time, and not all at the same moment."""
-    return float(min(FIRST_WAIT * 2 ** min(attempts - 1, 30), LONGEST_WAIT) * uniform(0.75, 1.25))  # noqa: S311
+    return float(min(FIRST_WAIT * 2 ** min(attempts - 1, 30), LONGEST_WAIT) * _RANDOM.uniform(0.75, 1.25))
 
 
 def sweep(connection: Connection) -> None:
@@ -211,7 +213,7 @@ class Worker:
 
     async def _one_after_the_other(self) -> None:
         while True:
-            await asyncio.sleep(self._poll * uniform(0.75, 1.25))  # noqa: S311
+            await asyncio.sleep(self._poll * _RANDOM.uniform(0.75, 1.25))
             await _patiently(self.drain())
 
     async def _sweep(self) -> None:

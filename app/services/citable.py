@@ -172,13 +172,15 @@ async def of_collection(
     register, viewer = await enter(archive, caller)
     found = known(register, viewer, slug)
     require(viewer, found, Capability.OWN)
+    if caller.studies is not None:
+        raise Forbidden("Your link shows studies only: sign in to look after the collection.")
     if version is not None and not 1 <= version <= found.latest_version:
         raise NotFound
     return OfCollection(found.id, slug, version)
 
 
 async def of_cart(archive: Archive, caller: Caller, key: str) -> OfCart:
-    """A cart, for who made it. Raises NotSignedIn, NotFound, Forbidden."""
-    if not (await opened.one(archive, caller, key)).own:
+    """A cart, for who made it and comes as themselves. Raises NotSignedIn, NotFound, Forbidden."""
+    if not (await opened.one(archive, caller, key)).own or caller.narrowed:
         raise Forbidden("Only who made a cart asks for its DOI.")
     return OfCart(key)
