@@ -45,6 +45,7 @@ from app.routers.below_root import put_below
 from app.routers.dependencies import named_cart, named_collection, named_submission, named_version
 from app.routers.heads import heads
 from app.routers.middleware import middleware
+from app.services import purges
 from app.services.views import audited
 from app.settings import Settings
 
@@ -125,6 +126,7 @@ def create_app(settings: Settings | None = None, *, warm: bool = False) -> FastA
         await check_revision(settings.database_url)
         archive = await Archive.open(settings)
         app.state.archive = archive
+        await purges.finish(archive)
         warming = asyncio.create_task(archive.codecs.warm()) if warm else None
         try:
             async with audited(archive):
