@@ -89,7 +89,9 @@ async def get_root(request: Request) -> Root:
     """The root in the request's path. Raises NotSignedIn, NotFound."""
     archive, path = _archive(request), request.path_params
     caller, host = await get_caller(request), public_url(request, archive)
-    root = request.scope["path"].partition("/dicom-web")[0]
+    # What stands beside a root is addressed like what is below it.
+    root = request.scope["path"].partition("/dicom-web")[0].removesuffix("/archive.zip")
+    root = root.removesuffix("/metadata.csv")
     if slug := path.get("collection"):
         opened = enriched_root if root.endswith(f"/{slug}/with-results") else collection_root
         return await opened(archive, caller, host, slug)
