@@ -27,6 +27,8 @@ from app.services.plan import Part, Plan, Ready
 from app.services.refusals import refuse
 from app.services.root import Ask, Root
 from app.services.zipped import Held, Member, Zip, behind, cut, digest, entry, member
+from app.storage.object_store import ObjectStore
+from app.threads import in_thread
 from app.viewer import Capability
 from app.wire.accept import Offer
 from app.wire.conditional import etag
@@ -52,7 +54,7 @@ class Planned:
 
     async def members(self) -> Sequence[Member]:
         """Its entries. Raises ObjectNotFound where they are not what they were."""
-        return [member(self.archive.store, row) for row in await self.located()]
+        return await in_thread(_members, self.archive.store, await self.located())
 
     async def located(self) -> Sequence[Located]:
         """Its instances. Raises as above."""
@@ -79,7 +81,7 @@ class Checksums:
         for each, end in zip(self.planned, ends, strict=True):
             offset = end - each.lines
             if offset < stop and start < end:
-                yield cut(_lines(await each.located()), offset, start, stop)
+                yield cut(await in_thread(_lines, await each.located()), offset, start, stop)
 
 
 @dataclass(slots=True)
@@ -153,6 +155,10 @@ def _plan(
 def _read(connection: Connection, *, rows: Sequence[int], horizon: int) -> tuple[list[Located], bytes]:
     found = runs.instances(connection, rows, horizon)
     return found, digest(found)
+
+
+def _members(store: ObjectStore, instances: Iterable[Located]) -> list[Member]:
+    return [member(store, row) for row in instances]
 
 
 def _lines(instances: Iterable[Located]) -> bytes:

@@ -154,7 +154,7 @@ def _instance_part(root: Root, row: Located, offer: Offer, uid: str, converted: 
 async def _zipped(root: Root, found: Sequence[Located], offer: Offer, ask: Ask) -> Plan:
     """The instances alone, as stored, in one ZIP file. Raises NotModified."""
     members = await _in_slices(root, found, partial(member, root.archive.store))
-    tag = etag(digest(found).hex()[:32])
+    tag = etag((await in_thread(digest, found)).hex()[:32])
     ask.require_change(tag)
     content = Zip((Held(members),), (Mark(), behind(Mark(), (each.entry for each in members))))
     parts, name = (Part(forms.ZIP, "", content),), f"{found[0].study}.zip"

@@ -14,6 +14,7 @@ from app.index.locate import Located
 from app.services.plan import Content, Piece, Stored
 from app.storage import keys
 from app.storage.object_store import ObjectStore
+from app.threads import in_thread
 from app.wire.zip_out import Entry, Mark, central_header, ending, local_header
 
 
@@ -64,7 +65,8 @@ class Zip:
         start, stop = start - last.offset, stop - last.offset
         for run, mark, end in around:
             if mark.directory < stop and start < end.directory:
-                yield cut(_directory(await run.members(), mark), mark.directory, start, stop)
+                headers = await in_thread(_directory, await run.members(), mark)
+                yield cut(headers, mark.directory, start, stop)
         if last.directory < stop:
             yield cut(ending(last), last.directory, start, stop)
 
