@@ -20,6 +20,10 @@ class NotFound(Fact):
     """No such resource, or none that you may see."""
 
 
+class Gone(Fact):
+    """It is not there any more."""
+
+
 class InvalidRequest(Fact):
     """The request cannot be understood."""
 

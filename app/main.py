@@ -36,12 +36,13 @@ from app.routers import (
     stow,
     submissions,
     tokens,
+    versions,
     viewer,
     wado,
     wado_uri,
 )
 from app.routers.below_root import put_below
-from app.routers.dependencies import named_collection, named_submission
+from app.routers.dependencies import named_cart, named_collection, named_submission, named_version
 from app.routers.heads import heads
 from app.routers.middleware import middleware
 from app.services.views import audited
@@ -52,7 +53,8 @@ An open imaging archive: every cohort is a DICOMweb root. For research, not for 
 
 `/dicom-web` is the whole archive, `/without-results/dicom-web` the same but analysis results,
 `/collections/{collection}/dicom-web` one collection, `/collections/{collection}/with-results/dicom-web` that
-and the analysis results that lie in its studies,
+and the analysis results that lie in its studies, `/collections/{collection}/versions/{version}/dicom-web` as
+it was published then, `/carts/{cart}/dicom-web` a list of series that somebody keeps,
 `/submissions/{submission}/dicom-web` what was sent and is not published yet; each answers QIDO-RS, WADO-RS
 and STOW-RS (DICOM PS3.18).
 """
@@ -63,7 +65,11 @@ ROOTS: dict[str, list[params.Depends]] = {
     "/collections/{collection}/with-results/dicom-web": [Depends(named_collection)],
     "/without-results/dicom-web": [],
     "/submissions/{submission}/dicom-web": [Depends(named_submission)],
+    "/collections/{collection}/versions/{version}/dicom-web": [Depends(named_version)],
+    "/carts/{cart}/dicom-web": [Depends(named_cart)],
 }
+#: Those that never change: nothing is stored there.
+FIXED = ("/collections/{collection}/versions/{version}/dicom-web", "/carts/{cart}/dicom-web")
 
 #: Those that are taken away whole: of the archive itself one takes a part.
 COHORTS = tuple(root for root in ROOTS if "{" in root)
@@ -82,6 +88,7 @@ BESIDE = (
     catalog.router,
     pages.router,
     submissions.router,
+    versions.router,
     audit.router,
     explain.router,
     requests.router,
@@ -146,7 +153,7 @@ def create_app(settings: Settings | None = None, *, warm: bool = False) -> FastA
     problems.install(app)
     # Routes are tried in this order: the busiest first.
     for root, named in ROOTS.items():
-        for routes in (*READING, stow.router):
+        for routes in READING if root in FIXED else (*READING, stow.router):
             put_below(root, routes, app, named)
     for root in COHORTS:
         put_below(root.removesuffix("/dicom-web"), downloads.home, app, ROOTS[root])

@@ -237,13 +237,13 @@ def _depth(resource: Resource) -> int:
 
 def _address(resource: Resource) -> dict[str, str | None]:
     return {
-        "study": _plain(resource.study),
-        "series": _plain(resource.series),
-        "instance": _plain(resource.instance),
+        "study": plain(resource.study),
+        "series": plain(resource.series),
+        "instance": plain(resource.instance),
     }
 
 
-def _plain(uid: str | None) -> str | None:
+def plain(uid: str | None) -> str | None:
     """A UID as both databases take it: what no text of theirs can hold becomes `?`, which no UID holds."""
     return uid and uid.encode(errors="replace").decode().replace("\0", "?")
 

@@ -10,7 +10,6 @@ from app.errors import Conflict, NotFound
 from app.index import columns, tag_writer
 from app.index.stored_form import decode_json
 from app.index.tables import COLLECTION, INSTANCE, REQUEST_ATTRIBUTES, SERIES, STUDY, among
-from app.index.tag_values import Tags, merge, tags
 
 
 class Moved(NamedTuple):
@@ -122,7 +121,7 @@ def _merge(connection: Connection, row: Row[Any], into: Row[Any]) -> None:
         raise Conflict(f"The access unit holds series {uid} as part of another study; nothing was moved.")
     if connection.execute(_IN_BOTH, {"row": row.id, "into": into.id}).first():
         raise Conflict(f"The access unit holds instances of series {uid} already; nothing was moved.")
-    tag_writer.write(connection, {into.id: _tags(connection, row.id)})
+    tag_writer.write(connection, {into.id: tag_writer.carried(connection, row.id)})
     connection.execute(update(INSTANCE).where(INSTANCE.c.series_row == row.id).values(series_row=into.id))
     connection.execute(
         update(SERIES)
@@ -135,13 +134,6 @@ def _merge(connection: Connection, row: Row[Any], into: Row[Any]) -> None:
     )
     connection.execute(delete(REQUEST_ATTRIBUTES).where(REQUEST_ATTRIBUTES.c.series_row == row.id))
     connection.execute(delete(SERIES).where(SERIES.c.id == row.id))
-
-
-def _tags(connection: Connection, row: int) -> Tags:
-    held: Tags = {}
-    for form in connection.scalars(select(INSTANCE.c.dicom_json).where(INSTANCE.c.series_row == row)).all():
-        held = merge([held, tags(orjson.loads(decode_json(form)))])
-    return held
 
 
 def _drop_empty(connection: Connection, studies: Collection[int], version: int) -> None:

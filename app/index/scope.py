@@ -7,9 +7,10 @@ facet, no export. What they leave out does not exist for that caller.
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, FromClause, and_, bindparam, false, or_, select
+from sqlalchemy import BindParameter, ColumnElement, FromClause, Select, and_, bindparam, false, or_, select
 
-from app.index.tables import SERIES, STUDY, listed, named, one_of
+from app.index.tables import CART_SERIES, SERIES, STUDY, listed, named, one_of
+from app.models.types import Key
 from app.viewer import Viewer
 
 
@@ -17,22 +18,32 @@ from app.viewer import Viewer
 class Scope:
     """A set of series revisions at a moment (design section 3).
 
-    `collection` None is the whole archive; otherwise the id of one collection, latest version. `submission`
-    is the id of one, of which it shows the drafts. `alone` says that all of it lies in one access unit: then
-    every study, series and instance has but one row in it. `beside` are collections of which it shows what
-    lies in its own collection's studies, `without` such as it leaves out: analysis results.
+    `collection` None is the whole archive; otherwise the id of one collection, its latest version or, where
+    `version` has a number, as it was then. `cart` is the id of one, of which it shows the revisions that it
+    names. `submission` is the id of one, of which it shows the drafts. `alone` says that all of it lies in
+    one access unit: then every study, series and instance has but one row in it. `beside` are collections of
+    which it shows what lies in its own collection's studies, `without` such as it leaves out: analysis
+    results.
     """
 
     collection: int | None = None
     submission: int | None = None
+    version: int | None = None
+    cart: int | None = None
     alone: bool = False
     beside: frozenset[int] = frozenset()
     without: frozenset[int] = frozenset()
+
+    @property
+    def past(self) -> bool:
+        """Whether it shows revisions that need not be live."""
+        return self.version is not None or self.cart is not None
 
 
 ARCHIVE = Scope()
 
 _COLLECTION, _SUBMISSION = "scope_collection", "scope_submission"
+_VERSION, _CART = "scope_version", "scope_cart"
 _BESIDE, _WITHOUT = "scope_beside", "scope_without"
 _UNITS, _STUDIES = "scope_units", "scope_studies"
 
@@ -42,10 +53,11 @@ def series_conditions(scope: Scope, viewer: Viewer, series: FromClause = SERIES)
 
     A viewer who sees all is asked nothing about access units; one who holds none sees nothing.
     """
-    return [*_within(scope, viewer, series), *_seen(viewer, series)]
+    return [*_within(scope, viewer, series), *seen(viewer, series)]
 
 
-def _seen(viewer: Viewer, series: FromClause) -> list[ColumnElement[bool]]:
+def seen(viewer: Viewer, series: FromClause) -> list[ColumnElement[bool]]:
+    """What a row with an access unit and a study must fulfil for the viewer to see it, whatever the scope."""
     conditions: list[ColumnElement[bool]] = []
     if viewer.sees_all:
         return conditions
@@ -61,9 +73,17 @@ def _seen(viewer: Viewer, series: FromClause) -> list[ColumnElement[bool]]:
 def study_conditions(scope: Scope, viewer: Viewer, study: FromClause = STUDY) -> list[ColumnElement[bool]]:
     """What a row of `study` (the table, or an alias of it) must fulfil: this viewer sees some series of it.
 
-    The same as a series: a study's row has an access unit, and wherever it is seen one of its series is.
+    The same as a series: a study's row has an access unit, and while it is live one of its series is. What
+    was in a version, or is in a cart, the series alone say.
     """
-    return series_conditions(scope, viewer, study)
+    if not scope.past:
+        return series_conditions(scope, viewer, study)
+    its = named(SERIES, "shown_series")
+    rows = select(its.c.study_row).where(*series_conditions(scope, viewer, its))
+    if scope.cart is not None:
+        return [study.c.id.in_(rows)]
+    own = study.c.collection_id == bindparam(_COLLECTION, scope.collection)
+    return [own, rows.where(its.c.study_row == study.c.id).correlate(study).exists()]
 
 
 def shape(scope: Scope, viewer: Viewer) -> tuple[Scope, Viewer]:
@@ -72,11 +92,13 @@ def shape(scope: Scope, viewer: Viewer) -> tuple[Scope, Viewer]:
     A statement built from a shape may be kept, and executed with `parameters` of any scope and viewer of it.
     """
     collection = None if scope.collection is None else 0
-    submission = None if scope.submission is None else 0
+    submission, version, cart = (
+        None if each is None else 0 for each in (scope.submission, scope.version, scope.cart)
+    )
     units = frozenset({0} if viewer.units else ())
     studies = None if viewer.studies is None else frozenset[str]()
     beside, without = (frozenset({0} if each else ()) for each in (scope.beside, scope.without))
-    kept = Scope(collection, submission, scope.alone, beside, without)
+    kept = Scope(collection, submission, version, cart, scope.alone, beside, without)
     return kept, Viewer("", viewer.sees_all, units, studies)
 
 
@@ -85,6 +107,8 @@ def parameters(scope: Scope, viewer: Viewer) -> dict[str, Any]:
     return {
         _COLLECTION: scope.collection,
         _SUBMISSION: scope.submission,
+        _VERSION: scope.version,
+        _CART: scope.cart,
         _BESIDE: listed(sorted(scope.beside)),
         _WITHOUT: listed(sorted(scope.without)),
         _UNITS: listed(sorted(viewer.units)),
@@ -97,13 +121,27 @@ def _within(scope: Scope, viewer: Viewer, rows: FromClause) -> list[ColumnElemen
     if scope.submission is not None:
         draft = rows.c.added_version.is_(None), rows.c.removed_version.is_(None)
         return [*draft, rows.c.submission_id == bindparam(_SUBMISSION, scope.submission)]
+    if scope.cart is not None:
+        return [rows.c.id.in_(_in_cart(scope.cart)), rows.c.added_version.is_not(None)]
     if scope.without:
         left_out: BindParameter[str] = bindparam(_WITHOUT, listed(sorted(scope.without)))
         return [*published, ~one_of(rows.c.collection_id, left_out)]
     if scope.collection is None:
         return [*published]
     own = rows.c.collection_id == bindparam(_COLLECTION, scope.collection)
+    if scope.version is not None:
+        return [own, *_as_of(scope.version, rows)]
     return [*published, or_(own, _beside(scope, viewer, rows)) if scope.beside else own]
+
+
+def _as_of(version: int, rows: FromClause) -> list[ColumnElement[bool]]:
+    number: BindParameter[int] = bindparam(_VERSION, version)
+    still = or_(rows.c.removed_version.is_(None), rows.c.removed_version > number)
+    return [rows.c.added_version <= number, still]
+
+
+def _in_cart(cart: int) -> Select[Any]:
+    return select(CART_SERIES.c.series_row).where(CART_SERIES.c.cart_id == bindparam(_CART, cart, Key))
 
 
 def _beside(scope: Scope, viewer: Viewer, rows: FromClause) -> ColumnElement[bool]:

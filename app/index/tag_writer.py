@@ -49,11 +49,29 @@ def write(connection: Connection, found: Mapping[int, Tags], made: Collection[in
 def fill(connection: Connection) -> None:
     """Index every instance that is stored, series by series."""
     for series in connection.scalars(select(INSTANCE.c.series_row).distinct()).all():
-        held: Tags = {}
-        forms = select(INSTANCE.c.dicom_json).where(INSTANCE.c.series_row == series)
-        for form in connection.scalars(forms):
-            held = merge([held, tags(orjson.loads(decode_json(form)))])
-        write(connection, {series: held}, {series})
+        write(connection, {series: carried(connection, series)}, {series})
+
+
+def refill(connection: Connection, rows: Collection[int]) -> None:
+    """Index series anew, of which some instances are there no more."""
+    for series in rows:
+        connection.execute(delete(SERIES_TAG_VALUE).where(SERIES_TAG_VALUE.c.series_id == series))
+        write(connection, {series: carried(connection, series)}, {series})
+
+
+def carried(connection: Connection, series: int) -> Tags:
+    """All values that instances of a series row carry."""
+    held: Tags = {}
+    for form in connection.scalars(
+        select(INSTANCE.c.dicom_json).where(INSTANCE.c.series_row == series)
+    ).all():
+        held = merge([held, tags(orjson.loads(decode_json(form)))])
+    return held
+
+
+def copy(connection: Connection, series: int, into: int) -> None:
+    """Give a series row, which has none, the values of another."""
+    connection.execute(_COPY, {"series": series, "into": into})
 
 
 def _missing(connection: Connection, found: Mapping[int, Tags]) -> tuple[_Missing, _Rows]:
@@ -194,6 +212,12 @@ _POST = Statement(
     insert(SERIES_TAG_VALUE).from_select(
         ["value_id", "series_id"], rows_of("values", bindparam("series", type_=BigInteger))
     )
+)
+_COPY = insert(SERIES_TAG_VALUE).from_select(
+    ["value_id", "series_id"],
+    select(SERIES_TAG_VALUE.c.value_id, bindparam("into", type_=BigInteger)).where(
+        SERIES_TAG_VALUE.c.series_id == bindparam("series", type_=BigInteger)
+    ),
 )
 _EMPTY = delete(SERIES_TAG_VALUE).where(
     SERIES_TAG_VALUE.c.series_id == bindparam("series", type_=BigInteger),

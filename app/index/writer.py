@@ -17,6 +17,7 @@ from app.database.statements import Statement
 from app.errors import Forbidden, NotFound
 from app.index import columns, tag_writer
 from app.index.entry import Columns, Entry
+from app.index.revisions import thaw
 from app.index.tables import (
     ACCESS_UNIT,
     COLLECTION,
@@ -78,7 +79,8 @@ def upsert(connection: Connection, place: Place, entries: Sequence[Entry]) -> li
     outcomes = [held.judge(entry) for entry in entries]
     stored = [entry for entry, outcome in zip(entries, outcomes, strict=True) if outcome is Outcome.STORED]
     if stored:
-        _insert(connection, place, revision, held.series_rows, _told_whole(stored))
+        series_rows = held.thawed(connection, revision, {entry.series for entry in stored})
+        _insert(connection, place, revision, series_rows, _told_whole(stored))
     return outcomes
 
 
@@ -89,13 +91,21 @@ class _Held:
     digests: dict[str, bytes]
     studies: dict[str, str]
     series_rows: dict[str, int]
+    frozen: frozenset[str]
 
     @classmethod
     def look(cls, connection: Connection, place: Place, entries: Sequence[Entry]) -> Self:
         digests = existing(connection, place, {entry.instance for entry in entries})
         values = {**place.parameters, "series": listed({entry.series for entry in entries})}
         rows = _SERIES[place.submission is not None].rows(connection, values)
-        return cls(digests, {uid: study for uid, study, _ in rows}, {uid: row for uid, _, row in rows})
+        studies, series = {each[0]: each[1] for each in rows}, {each[0]: each[2] for each in rows}
+        return cls(digests, studies, series, frozenset(each[0] for each in rows if each[3]))
+
+    def thawed(self, connection: Connection, revision: Columns, series: set[str]) -> dict[str, int]:
+        """The series' rows; of what is added to and was frozen, those of revisions that can be added to."""
+        version = revision["added_version"]
+        new = {uid: thaw(connection, self.series_rows[uid], version) for uid in sorted(series & self.frozen)}
+        return self.series_rows | new
 
     def judge(self, entry: Entry) -> Outcome:
         known = self.digests.get(entry.instance)
@@ -272,7 +282,7 @@ _STUDIES = _of_places(
     )
 )
 _SERIES = _of_places(
-    lambda draft: select(SERIES.c.series_instance_uid, SERIES.c.study_instance_uid, SERIES.c.id).where(
+    lambda draft: select(*SERIES.c["series_instance_uid", "study_instance_uid", "id", "frozen"]).where(
         *_here(SERIES, draft), one_of(SERIES.c.series_instance_uid, "series")
     )
 )

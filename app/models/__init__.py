@@ -18,10 +18,14 @@ from app.models.access import (
 from app.models.collections import (
     AccessUnit,
     AnalysisSource,
+    Cart,
+    CartSeries,
     Collection,
     CollectionTerm,
+    CollectionVersion,
     Site,
     Submission,
+    Tombstone,
 )
 from app.models.studies import Instance, RequestAttributes, Series, Study
 from app.models.tags import SeriesTagValue, TagPath, TagValue
@@ -33,8 +37,11 @@ __all__ = [
     "AnalysisSource",
     "AuditAnchor",
     "AuditEntry",
+    "Cart",
+    "CartSeries",
     "Collection",
     "CollectionTerm",
+    "CollectionVersion",
     "Grant",
     "Group",
     "GroupMember",
@@ -52,5 +59,6 @@ __all__ = [
     "TagPath",
     "TagValue",
     "Token",
+    "Tombstone",
     "Usage",
 ]

@@ -1,14 +1,14 @@
-"""Collections, their sites, submissions, and the access units that carry visibility (design section 3)."""
+"""Collections with their versions and sites, submissions, carts, and access units (design section 3)."""
 
 from datetime import date, datetime
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from app.models.types import Bytes, ByteText, Key, UtcDateTime, now, telling_nothing
 
-#: A submission that takes more.
-OPEN = "open"
+#: A submission that takes more; one that a curator has looked at; one whose drafts are in a version.
+OPEN, CLOSED, APPROVED, PUBLISHED = "open", "closed", "approved", "published"
 
 
 def _id() -> int | None:
@@ -112,3 +112,81 @@ class Submission(SQLModel, table=True):
     person_id: int | None = Field(default=None, foreign_key="person.id", index=True, sa_type=Key)
     state: str = Field(default=OPEN, sa_type=ByteText)
     opened_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    #: What is to be withdrawn with its publication: a JSON array of addresses and reasons.
+    withdrawals: bytes = Field(default=b"[]", sa_type=Bytes)
+    published_version: int | None = None
+
+
+class CollectionVersion(SQLModel, table=True):
+    """A collection as it was published for the so-manieth time: what it held then it holds for ever."""
+
+    __tablename__ = "collection_version"
+
+    id: int | None = _shown_id()
+    collection_id: int = Field(foreign_key="collection.id", sa_type=Key)
+    number: int
+    #: What its people say of it.
+    note: str = Field(default="", sa_type=ByteText)
+    doi: str = Field(default="", sa_type=ByteText)
+    published_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    published_by: str = Field(sa_type=ByteText)
+
+    __table_args__ = (UniqueConstraint("collection_id", "number", name="version_once"),)
+
+
+class Tombstone(SQLModel, table=True):
+    """What is not there any more: a study, a series or an instance, by its UIDs; empty ones are all of it.
+
+    Withdrawn is what a version and those after it leave out. Purged is what was destroyed in all of them:
+    `sha256` is that of the instance's bytes, and `object_key` names them for as long as they are not gone.
+    """
+
+    id: int | None = _shown_id()
+    collection_id: int = Field(foreign_key="collection.id", index=True, sa_type=Key)
+    access_unit_id: int = Field(foreign_key="access_unit.id", sa_type=Key)
+    #: The first version without it; None of what was in none.
+    version: int | None = None
+    study_instance_uid: str = Field(index=True, sa_type=ByteText)
+    series_instance_uid: str = Field(default="", sa_type=ByteText)
+    sop_instance_uid: str = Field(default="", sa_type=ByteText)
+    purged: bool = False
+    reason: str = Field(sa_type=ByteText)
+    at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    by: str = Field(sa_type=ByteText)
+    sha256: bytes | None = Field(default=None, sa_type=Bytes)
+    object_key: str = Field(default="", sa_type=ByteText)
+
+
+class Cart(SQLModel, table=True):
+    """A list of series revisions that somebody keeps under a name. It never changes; its name may.
+
+    `audience` says who may open it beside its maker: `nobody`, `registered` or `anyone`. What they see of it
+    is what they may see of the series.
+    """
+
+    id: int | None = _shown_id()
+    #: Its name in addresses, which nobody can guess.
+    key: str = Field(unique=True, sa_type=ByteText)
+    person_id: int | None = Field(default=None, foreign_key="person.id", index=True, sa_type=Key)
+    name: str = Field(sa_type=ByteText)
+    description: str = Field(default="", sa_type=ByteText)
+    audience: str = Field(default="nobody", sa_type=ByteText)
+    doi: str = Field(default="", sa_type=ByteText)
+    revision: int = 1
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
+class CartSeries(SQLModel, table=True):
+    """A series revision in a cart."""
+
+    __tablename__ = "cart_series"
+
+    cart_id: int = Field(
+        primary_key=True, sa_type=Key, sa_column_args=(ForeignKey("cart.id", ondelete="CASCADE"),)
+    )
+    series_row: int = Field(
+        primary_key=True,
+        index=True,
+        sa_type=Key,
+        sa_column_args=(ForeignKey("series.id", ondelete="CASCADE"),),
+    )

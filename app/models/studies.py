@@ -107,11 +107,16 @@ class Series(Revision, table=True):
     number_of_series_related_instances: int = 0
     #: Bytes of its instances.
     size: int = _key(default=0)
+    #: Whether a version or a cart names this revision: what is stored next makes another one.
+    frozen: bool = False
 
     __table_args__ = (
         _live("series_live", "series_instance_uid", "collection_id", "access_unit_id", unique=True),
         _draft("series_draft", "submission_id", "series_instance_uid", unique=True),
         Index("series_uid", "series_instance_uid"),
+        Index("series_of_study", "study_instance_uid"),
+        Index("series_added", "collection_id", "added_version"),
+        Index("series_removed", "collection_id", "removed_version"),
         _live("series_study", "study_instance_uid", "series_instance_uid"),
         _live("series_modality", "modality", "study_instance_uid"),
     )

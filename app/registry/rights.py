@@ -32,6 +32,7 @@ class Known:
     kind: str
     rolling: bool
     units: tuple[Unit, ...]
+    latest_version: int = 0
 
     def is_known_to(self, viewer: Viewer) -> bool:
         """Whether the viewer may know that there is such a collection: they may do something in it."""
@@ -145,7 +146,7 @@ def register(connection: Connection) -> Register:
 
 
 def _known(row: Row[Any], units: Iterable[Unit]) -> Known:
-    return Known(row.id, row.slug, row.kind, row.rolling, tuple(units))
+    return Known(row.id, row.slug, row.kind, row.rolling, tuple(units), row.latest_version)
 
 
 def granted(connection: Connection, person: int | None) -> list[Granted]:
@@ -175,7 +176,7 @@ _UNITS = select(*UNIT.c["id", "collection_id", "site_id", "tier", "embargo_until
     UNIT.c.site_id.is_not(None), UNIT.c.id
 )
 _SOURCES = select(ANALYSIS_SOURCE.c["analysis_result_id"], ANALYSIS_SOURCE.c["collection_id"])
-_COLLECTIONS = select(*COLLECTION.c["id", "slug", "kind", "rolling"])
+_COLLECTIONS = select(*COLLECTION.c["id", "slug", "kind", "rolling", "latest_version"])
 _PERSON = bindparam("person", type_=GRANT.c.person_id.type)
 _MEMBERSHIP = (MEMBER.c.group_id == GRANT.c.group_id) & (MEMBER.c.person_id == _PERSON)
 _GRANTS = (

@@ -23,6 +23,7 @@ class Submission:
     access_unit_id: int
     person_id: int | None
     state: str
+    published_version: int | None
     collection: str
 
 
@@ -57,7 +58,9 @@ def page(
 
 
 def _select(*conditions: ColumnElement[bool]) -> Select[Any]:
-    own = SUBMISSION.c["id", "key", "collection_id", "access_unit_id", "person_id", "state"]
+    own = SUBMISSION.c[
+        "id", "key", "collection_id", "access_unit_id", "person_id", "state", "published_version"
+    ]
     joined = SUBMISSION.join(COLLECTION, COLLECTION.c.id == SUBMISSION.c.collection_id)
     return select(*own, COLLECTION.c.slug).select_from(joined).where(*conditions)
 

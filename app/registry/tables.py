@@ -6,6 +6,8 @@ from app.models import Collection
 
 _TABLES = Collection.metadata.tables
 COLLECTION: Table = _TABLES["collection"]
+VERSION: Table = _TABLES["collection_version"]
+CART: Table = _TABLES["cart"]
 TERM: Table = _TABLES["collection_term"]
 ANALYSIS_SOURCE: Table = _TABLES["analysis_source"]
 SUBMISSION: Table = _TABLES["submission"]

@@ -17,10 +17,12 @@ from app.services.root import Ask, Root
 from app.services.roots import (
     archive_root,
     bare_root,
+    cart_root,
     collection_root,
     enriched_root,
     enter,
     submission_root,
+    version_root,
 )
 from app.viewer import Viewer
 
@@ -84,6 +86,19 @@ async def named_submission(
     """Declares the parameter of a submission's root for the OpenAPI document; `get_root` reads it."""
 
 
+async def named_version(
+    collection: Annotated[str, Path(description="The collection's short name", examples=["chest-ct"])],
+    version: Annotated[str, Path(description="The number of the version", examples=["1"])],
+) -> None:
+    """Declares the parameters of a version's root for the OpenAPI document; `get_root` reads them."""
+
+
+async def named_cart(
+    cart: Annotated[str, Path(description="The cart's key", examples=["5f0c8a1e9b7d4c2f"])],
+) -> None:
+    """Declares the parameter of a cart's root for the OpenAPI document; `get_root` reads it."""
+
+
 # It depends on no other dependency: resolving each costs as much as a row of the index.
 async def get_root(request: Request) -> Root:
     """The root in the request's path. Raises NotSignedIn, NotFound."""
@@ -93,10 +108,14 @@ async def get_root(request: Request) -> Root:
     root = request.scope["path"].partition("/dicom-web")[0].removesuffix("/archive.zip")
     root = root.removesuffix("/metadata.csv")
     if slug := path.get("collection"):
+        if number := path.get("version"):
+            return await version_root(archive, caller, host, slug, number)
         opened = enriched_root if root.endswith(f"/{slug}/with-results") else collection_root
         return await opened(archive, caller, host, slug)
     if key := path.get("submission"):
         return await submission_root(archive, caller, host, key)
+    if key := path.get("cart"):
+        return await cart_root(archive, caller, host, key)
     return await (bare_root if root.endswith("/without-results") else archive_root)(archive, caller, host)
 
 

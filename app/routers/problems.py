@@ -29,6 +29,7 @@ STATUS: dict[type[errors.Fact], tuple[int, dict[str, str]]] = {
     errors.NotFound: (404, {}),
     errors.Conflict: (409, {}),
     errors.TooMany: (429, {}),
+    errors.Gone: (410, {}),
     errors.NotAcceptable: (406, {}),
     errors.CannotDecode: (406, {}),
     errors.CannotEncode: (406, {}),

@@ -28,6 +28,7 @@ from app.routers import (
     stow,
     submissions,
     tokens,
+    versions,
     wado,
     wado_uri,
 )
@@ -51,6 +52,7 @@ ROUTERS = (
     ("The catalogue", catalog.router),
     ("Pages for people", pages.router),
     ("What was sent and is not published yet", submissions.router),
+    ("Versions of collections, and what changed", versions.router),
     ("Who did what", audit.router),
     ("Who you are", me.router),
     ("Tokens", tokens.router),

@@ -1,7 +1,8 @@
 """Submissions: `/api/v1/submissions`."""
 
+from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
@@ -10,10 +11,13 @@ from app.registry.submissions import Submission
 from app.routers.addresses import public_url
 from app.routers.api import PREFIX, After, Limit, Page, problems
 from app.routers.dependencies import ACaller, AnArchive
+from app.routers.versions import AWithdrawal
 from app.services import submissions
 
 router = APIRouter(prefix=PREFIX, tags=["submissions"])
 
+Act = Literal["close", "reopen", "approve"]
+Withdrawals = Annotated[list[AWithdrawal], Field(max_length=10_000)]
 _Collection = Annotated[str | None, Query(description="Only this collection's", examples=["inbox"])]
 
 
@@ -22,7 +26,10 @@ class Listed(BaseModel):
 
     key: str = Field(examples=["5f0c8a1e9b7d4c2f5f0c8a1e9b7d4c2f"])
     collection: str = Field(examples=["lung-ct"])
-    state: str = Field(examples=["open"], description="`open` takes more")
+    state: str = Field(
+        examples=["open"], description="`open` takes more, `approved` goes into the next version"
+    )
+    published_version: int | None = Field(examples=[None])
     opened_at: datetime
     dicom_web: str = Field(
         examples=["https://archive.example.org/submissions/5f0c8a1e9b7d4c2f5f0c8a1e9b7d4c2f/dicom-web"],
@@ -70,11 +77,38 @@ async def get_submission(request: Request, archive: AnArchive, caller: ACaller, 
     )
 
 
+@router.post("/submissions/{submission}/{act}", responses=problems(400, 401, 403, 404, 409))
+async def act_on_submission(
+    request: Request, archive: AnArchive, caller: ACaller, submission: str, act: Act
+) -> InFull:
+    """Close a submission, so that it takes nothing more; reopen it; approve it, for those who curate."""
+    await submissions.act(archive, caller, submission, act)
+    return await get_submission(request, archive, caller, submission)
+
+
+@router.get("/submissions/{submission}/withdrawals", responses=problems(401, 404))
+async def list_withdrawals(archive: AnArchive, caller: ACaller, submission: str) -> list[AWithdrawal]:
+    """List what is withdrawn from the collection when the submission is published."""
+    return [
+        AWithdrawal(**asdict(each)) for each in await submissions.withdrawals(archive, caller, submission)
+    ]
+
+
+@router.put("/submissions/{submission}/withdrawals", responses=problems(400, 401, 404, 409))
+async def propose_withdrawals(
+    archive: AnArchive, caller: ACaller, submission: str, withdrawals: Withdrawals
+) -> list[AWithdrawal]:
+    """Propose what is to be withdrawn from the collection: the whole list, in the place of the one before."""
+    await submissions.propose(archive, caller, submission, [each.said() for each in withdrawals])
+    return withdrawals
+
+
 def _said(host: str, submission: Submission, opened_at: datetime) -> dict[str, object]:
     return {
         "key": submission.key,
         "collection": submission.collection,
         "state": submission.state,
+        "published_version": submission.published_version,
         "opened_at": opened_at,
         "dicom_web": f"{host}/submissions/{submission.key}/dicom-web",
     }

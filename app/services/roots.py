@@ -69,6 +69,23 @@ async def collection_root(archive: Archive, caller: Caller, host: str, slug: str
     return Root(archive, scope, viewer, host, f"/collections/{slug}/dicom-web", slug)
 
 
+async def version_root(archive: Archive, caller: Caller, host: str, slug: str, number: str) -> Root:
+    """One collection as it was published for the so-manieth time. Raises NotSignedIn, NotFound."""
+    register, viewer = await enter(archive, caller)
+    found = known(register, viewer, slug)
+    version = version_of(found, number)
+    scope = Scope(found.id, version=version, alone=len(found.units) == 1)
+    return Root(archive, scope, viewer, host, f"/collections/{slug}/versions/{version}/dicom-web", slug)
+
+
+def version_of(collection: Known, number: str) -> int:
+    """The version of this number. Raises NotFound where it was not published."""
+    version = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 0
+    if not 1 <= version <= collection.latest_version or str(version) != number:
+        raise NotFound("There is no such version.")
+    return version
+
+
 async def enriched_root(archive: Archive, caller: Caller, host: str, slug: str) -> Root:
     """One collection, and the analysis results that lie in its studies. Raises NotSignedIn, NotFound."""
     register, viewer = await enter(archive, caller)
@@ -139,3 +156,8 @@ def _of_submission(archive: Archive, viewer: Viewer, host: str, found: Submissio
         viewer.holds(each, found.access_unit_id) for each in (Capability.SUBMIT, Capability.CURATE)
     )
     return Root(archive, scope, reader, host, path, found.collection, place, only)
+
+
+async def cart_root(archive: Archive, caller: Caller, host: str, key: str) -> Root:
+    """The series of a cart that the caller may see. Raises NotSignedIn, NotFound."""
+    raise NotFound

@@ -1,19 +1,23 @@
 """Submissions as their submitters and curators look after them; they are read at their DICOMweb roots."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, false, or_, true
+from sqlalchemy import ColumnElement, Connection, and_, false, or_, true
 
 from app.access.callers import Caller
 from app.archive import Archive
-from app.errors import NotFound
-from app.index import totals
+from app.dicom.resource import Resource
+from app.errors import Conflict, Forbidden, InvalidRequest, NotFound
+from app.index import locate, totals
 from app.index.scope import Scope
 from app.index.totals import Totals
-from app.registry import submissions
+from app.models.collections import APPROVED, CLOSED, OPEN
+from app.registry import audit, submissions, versions
 from app.registry.submissions import Submission
 from app.registry.tables import COLLECTION, SUBMISSION
+from app.registry.versions import Withdrawal
 from app.services.roots import SENDING, enter, known, may_see
 from app.viewer import OWNER, Capability, Viewer
 
@@ -56,6 +60,68 @@ async def one(archive: Archive, caller: Caller, key: str) -> Sent:
         lambda connection: totals.count(connection, Scope(submission=found.id, alone=True), OWNER)
     )
     return Sent(submission, opened_at, counted)
+
+
+#: What is done with a submission: by whom, beside the curators, from which states into which.
+ACTS = {
+    "close": (True, (OPEN,), CLOSED),
+    "reopen": (True, (CLOSED, APPROVED), OPEN),
+    "approve": (False, (OPEN, CLOSED), APPROVED),
+}
+
+
+async def act(archive: Archive, caller: Caller, key: str, what: str) -> None:
+    """Put a submission into another state: ACTS. Raises NotSignedIn, NotFound, Forbidden, Conflict."""
+    found, curating = await _mine(archive, caller, key)
+    by_submitter, before, after = ACTS[what]
+    if not (by_submitter or curating):
+        raise Forbidden("Submissions are approved by those who curate where they go.")
+
+    def write(connection: Connection) -> None:
+        versions.turn(connection, found.id, before, after)
+        said = {"submission": found.key}
+        audit.enter(connection, caller.name, f"submission.{what}", collection=found.collection_id, **said)
+
+    await archive.database.write(write)
+
+
+async def withdrawals(archive: Archive, caller: Caller, key: str) -> list[Withdrawal]:
+    """What a submission proposes to withdraw. Raises NotSignedIn, NotFound."""
+    found, _ = await _mine(archive, caller, key)
+    return await archive.database.lookup(lambda connection: versions.proposed(connection, found.id))
+
+
+async def propose(archive: Archive, caller: Caller, key: str, wanted: Sequence[Withdrawal]) -> None:
+    """Say what is to be withdrawn when the submission is published: of what the caller may find there.
+
+    Raises NotSignedIn, NotFound, InvalidRequest for what is hidden as for what is unknown, and Conflict.
+    """
+    found, _ = await _mine(archive, caller, key)
+    if found.state != OPEN:
+        raise Conflict("This submission takes nothing more: reopen it first.")
+    _, viewer = await enter(archive, caller)
+    scope = Scope(found.collection_id)
+    for each in wanted:
+        resource = Resource(each.study, each.series or None, each.instance or None)
+        if not await archive.database.lookup(
+            lambda connection, at=resource: locate.access_unit(connection, scope, viewer, at)  # type: ignore[misc]
+        ):
+            named = "/".join(filter(None, (each.study, each.series, each.instance)))
+            raise InvalidRequest(f"You may find nothing at {named} in the collection.")
+
+    def write(connection: Connection) -> None:
+        versions.propose(connection, found.id, wanted)
+        said = {"submission": found.key, "withdrawals": len(wanted)}
+        audit.enter(connection, caller.name, "submission.withdraw", collection=found.collection_id, **said)
+
+    await archive.database.write(write)
+
+
+async def _mine(archive: Archive, caller: Caller, key: str) -> tuple[Submission, bool]:
+    """The submission, and whether the caller curates where it goes."""
+    _, viewer = await enter(archive, caller)
+    found = await _seen(archive, viewer, key)
+    return found, viewer.holds(Capability.CURATE, found.access_unit_id)
 
 
 async def _seen(archive: Archive, viewer: Viewer, key: str) -> Submission:

@@ -10,9 +10,19 @@ from app.dicom.description import Description
 from app.dicom.frames import FrameIndex
 from app.dicom.resource import Resource
 from app.index import writer
-from app.index.tables import ACCESS_UNIT, COLLECTION, INSTANCE, REQUEST_ATTRIBUTES, SERIES, STUDY
+from app.index.tables import (
+    ACCESS_UNIT,
+    COLLECTION,
+    INSTANCE,
+    REQUEST_ATTRIBUTES,
+    SERIES,
+    STUDY,
+    SUBMISSION,
+    TOMBSTONE,
+)
 from app.index.writer import Entry, Place
 from app.models.types import now
+from app.registry.tables import CART, VERSION
 
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
 EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
@@ -76,7 +86,7 @@ def existing(connection: Connection, collection: int, uids: Iterable[str]) -> di
 
 def clear(connection: Connection) -> None:
     """Leave nothing but the empty collection `inbox`: hypothesis needs a clean index for each example."""
-    for table in (INSTANCE, REQUEST_ATTRIBUTES, SERIES, STUDY):
+    for table in (CART, INSTANCE, REQUEST_ATTRIBUTES, SERIES, STUDY, TOMBSTONE, SUBMISSION, VERSION):
         connection.execute(delete(table))
     first = inbox(connection)
     connection.execute(delete(ACCESS_UNIT).where(ACCESS_UNIT.c.collection_id != first))

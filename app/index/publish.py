@@ -1,0 +1,398 @@
+"""Publication: drafts become live and what is withdrawn ceases to be, as one version of a collection.
+
+All in the caller's transaction. Of a draft that corrects nothing only study and series rows change, however
+many instances it has. Of one that corrects part of a series, the instances that stay are copied into the new
+revision: rows, never objects. What lies there already with the same bytes is no change, and left out.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, bindparam, delete, exists, func, select, update
+
+from app.errors import Conflict, NotFound
+from app.index import revisions, tag_writer
+from app.index.tables import INSTANCE, SERIES, STUDY, among, named
+from app.models.types import now
+
+#: A message names so many of what it is about.
+NAMED = 10
+
+
+class Leaving(NamedTuple):
+    """What is to be withdrawn: a study, a series of it, or an instance; empty parts are all of it."""
+
+    study: str
+    series: str = ""
+    instance: str = ""
+
+
+class _Overlap(NamedTuple):
+    """A draft instance, and the live one of its SOP Instance UID."""
+
+    draft_row: int
+    draft_instance: int
+    live_row: int
+    live_instance: int
+    live_unit: int
+    series: str
+    same: bool
+
+
+def publish(connection: Connection, collection: int, submission: int, version: int) -> None:
+    """Put a submission's drafts into this version of the collection.
+
+    Raises Conflict where they lie in another study, or in several access units, than what they correct.
+    """
+    drafts = {row.id: row for row in connection.execute(_DRAFTS, {"submission": submission})}
+    overlaps = [
+        _Overlap(*row)
+        for row in connection.execute(_OVERLAPS, {"submission": submission, "collection": collection})
+    ]
+    live = _live(connection, collection, {row.series_instance_uid for row in drafts.values()})
+    _refuse_other_studies(drafts.values(), live)
+    targets = _targets(drafts.values(), live, overlaps)
+    drafts = _without_unchanged(connection, drafts, overlaps)
+    gone: dict[int, set[int]] = defaultdict(set)
+    for each in overlaps:
+        if not each.same:
+            gone[each.live_row].add(each.live_instance)
+    partners = {
+        found.id: draft
+        for draft in drafts.values()
+        for found in live.get(draft.series_instance_uid, ())
+        if found.access_unit_id == targets[draft.id]
+    }
+    corrected = {draft.id for draft in partners.values()}
+    _flip(connection, version, drafts, {row: targets[row] for row in drafts.keys() - corrected})
+    for row in sorted(gone.keys() | partners.keys()):
+        leave(connection, row, version, gone[row], partners.get(row))
+    _settle_studies(connection, collection, submission, version, partners.values())
+
+
+def withdraw(
+    connection: Connection, collection: int, version: int, leaving: Iterable[Leaving]
+) -> list[tuple[Leaving, int]]:
+    """Leave these out of this version and those that follow; each with the access units it lay in.
+
+    Raises NotFound where one of them is not live in the collection.
+    """
+    found: list[tuple[Leaving, int]] = []
+    missing: list[str] = []
+    for each in leaving:
+        rows = _rows_of(connection, collection, each)
+        if not rows:
+            missing.append("/".join(filter(None, each)))
+        for row, unit, instance in rows:
+            leave(connection, row, version, None if instance is None else {instance})
+            found.append((each, unit))
+    if missing:
+        raise NotFound(f"The collection does not hold: {', '.join(missing[:NAMED])}. Nothing was published.")
+    return list(dict.fromkeys(found))
+
+
+def leave(
+    connection: Connection,
+    row: int,
+    version: int,
+    gone: Collection[int] | None,
+    partner: Row[Any] | None = None,
+) -> None:
+    """Put into the place of a live series row one without the instances `gone` (None: all of them), and with
+    those of the draft `partner`.
+    """
+    added, frozen = connection.execute(_REVISION, {"row": row}).one()
+    left = _left(connection, row, gone)
+    if partner is not None and not left:
+        _replace(connection, row, version, partner)
+    elif added == version and not frozen:
+        _change(connection, row, gone, left, partner, version)
+    elif partner is not None:
+        _merge(connection, row, version, gone or (), partner)
+    elif left:
+        revisions.revise(connection, row, version, gone or ())
+    else:
+        revisions.close(connection, [row], version)
+
+
+def close_studies(connection: Connection, collection: int, version: int) -> None:
+    """Take studies without a live series out of this version and those that follow."""
+    its = SERIES.c.study_row == STUDY.c.id
+    live = exists().where(its, *_is_live(SERIES))
+    own = STUDY.c.collection_id == collection
+    connection.execute(update(STUDY).where(own, *_is_live(STUDY), ~live).values(removed_version=version))
+
+
+def differs(connection: Connection, collection: int, version: int) -> bool:
+    """Whether this version holds anything else than the one before it."""
+    came = (SERIES.c.added_version == version) & SERIES.c.removed_version.is_(None)
+    left = (SERIES.c.removed_version == version) & (SERIES.c.added_version < version)
+    rows = select(SERIES.c.id).where(SERIES.c.collection_id == collection, came | left)
+    return connection.execute(rows.limit(1)).first() is not None
+
+
+def freeze(connection: Connection, collection: int, version: int) -> None:
+    """Say that the revisions which came with this version never change."""
+    came = SERIES.c.collection_id == collection, SERIES.c.added_version == version
+    connection.execute(update(SERIES).where(*came).values(frozen=True))
+
+
+def _is_live(rows: Any) -> tuple[Any, ...]:
+    return rows.c.added_version.is_not(None), rows.c.removed_version.is_(None)
+
+
+def _live(connection: Connection, collection: int, series: Collection[str]) -> dict[str, list[Row[Any]]]:
+    rows = select(SERIES).where(
+        SERIES.c.collection_id == collection, *_is_live(SERIES), among(SERIES.c.series_instance_uid, series)
+    )
+    found: dict[str, list[Row[Any]]] = defaultdict(list)
+    for row in connection.execute(rows.order_by(SERIES.c.id)):
+        found[row.series_instance_uid].append(row)
+    return found
+
+
+def _refuse_other_studies(drafts: Iterable[Row[Any]], live: dict[str, list[Row[Any]]]) -> None:
+    wrong = [
+        draft.series_instance_uid
+        for draft in drafts
+        for found in live.get(draft.series_instance_uid, ())
+        if found.study_instance_uid != draft.study_instance_uid
+    ]
+    if wrong:
+        raise Conflict(f"The collection holds these series as part of other studies: {_told(wrong)}.")
+
+
+def _targets(
+    drafts: Iterable[Row[Any]], live: dict[str, list[Row[Any]]], overlaps: Iterable[_Overlap]
+) -> dict[int, int]:
+    """The access unit into which each draft goes: that of what it corrects, else its own."""
+    corrected: dict[int, set[int]] = defaultdict(set)
+    for each in overlaps:
+        corrected[each.draft_row].add(each.live_unit)
+    targets, torn = {}, []
+    for draft in drafts:
+        units = corrected[draft.id] or {
+            each.access_unit_id for each in live.get(draft.series_instance_uid, ())
+        }
+        if len(units) > 1 and draft.access_unit_id in units and not corrected[draft.id]:
+            units = {draft.access_unit_id}
+        if len(units) > 1:
+            torn.append(draft.series_instance_uid)
+        targets[draft.id] = min(units, default=draft.access_unit_id)
+    if torn:
+        raise Conflict(
+            f"What these series correct lies in several access units: move it into one first. {_told(torn)}"
+        )
+    return targets
+
+
+def _without_unchanged(
+    connection: Connection, drafts: dict[int, Row[Any]], overlaps: Iterable[_Overlap]
+) -> dict[int, Row[Any]]:
+    """The drafts that are left when what the collection holds already is dropped."""
+    same = defaultdict(list)
+    for each in overlaps:
+        if each.same:
+            same[each.draft_row].append(each.draft_instance)
+    if not same:
+        return drafts
+    connection.execute(
+        delete(INSTANCE).where(among(INSTANCE.c.id, [i for found in same.values() for i in found]))
+    )
+    empty = [row for row in same if not revisions.count(connection, row)]
+    tag_writer.refill(connection, [row for row in same if row not in empty])
+    revisions.drop(connection, empty)
+    return {row: draft for row, draft in drafts.items() if row not in empty}
+
+
+def _flip(connection: Connection, version: int, drafts: dict[int, Row[Any]], targets: dict[int, int]) -> None:
+    """Make drafts live that correct nothing: their studies first, where the collection does not hold them."""
+    elsewhere = {row: unit for row, unit in targets.items() if drafts[row].access_unit_id != unit}
+    here = targets.keys() - elsewhere.keys()
+    new = among(STUDY.c.id, {drafts[row].study_row for row in here}), ~exists(_HELD_STUDY)
+    connection.execute(update(STUDY).where(*new).values(added_version=version))
+    flipped = update(SERIES).where(among(SERIES.c.id, here))
+    connection.execute(flipped.values(added_version=version, study_row=_LIVE_STUDY))
+    for row, unit in elsewhere.items():
+        study = revisions.study_of(connection, drafts[row].study_row, unit, {"added_version": version})
+        place = {"access_unit_id": unit, "study_row": study, "added_version": version}
+        connection.execute(update(SERIES).where(SERIES.c.id == row).values(**place))
+
+
+def _left(connection: Connection, row: int, gone: Collection[int] | None) -> bool:
+    if gone is None:
+        return False
+    own = select(INSTANCE.c.id).where(INSTANCE.c.series_row == row, ~among(INSTANCE.c.id, gone)).limit(1)
+    return connection.execute(own).first() is not None
+
+
+def _replace(connection: Connection, row: int, version: int, partner: Row[Any]) -> None:
+    """The draft stands for the whole series."""
+    place = connection.execute(_PLACE_OF, {"row": row}).one()
+    replaced, added = row, place.added_version
+    if added == version:
+        # It came with this version itself: what it replaced, if anything, the draft does.
+        replaced = place.replaces
+        revisions.drop(connection, [row])
+    else:
+        revisions.close(connection, [row], version)
+    values = {"access_unit_id": place.access_unit_id, "study_row": place.study_row}
+    values |= {"added_version": version, "replaces": replaced}
+    connection.execute(update(SERIES).where(SERIES.c.id == partner.id).values(**values))
+
+
+def _merge(connection: Connection, row: int, version: int, gone: Collection[int], partner: Row[Any]) -> None:
+    """The draft and what stays of the series are one revision; it tells of the series what its first
+    instance did, if that stays.
+    """
+    place = connection.execute(_PLACE_OF, {"row": row}).one()
+    first = connection.scalar(_FIRST_INSTANCE, {"row": row})
+    revisions.close(connection, [row], version)
+    values = {"access_unit_id": place.access_unit_id, "study_row": place.study_row}
+    values |= {"added_version": version, "replaces": row}
+    connection.execute(update(SERIES).where(SERIES.c.id == partner.id).values(**values))
+    if first not in gone:
+        revisions.say_as(connection, partner.id, row)
+    revisions.copy_instances(connection, row, partner.id, gone)
+    revisions.count(connection, partner.id)
+    if gone:
+        tag_writer.refill(connection, [partner.id])
+    else:
+        tag_writer.write(connection, {partner.id: tag_writer.carried(connection, row)})
+
+
+def _change(
+    connection: Connection,
+    row: int,
+    gone: Collection[int] | None,
+    left: bool,
+    partner: Row[Any] | None,
+    version: int,
+) -> None:
+    """The same of a row that nothing names yet: in its place."""
+    if gone is None or not left:
+        if connection.execute(_PLACE_OF, {"row": row}).one().replaces is None:
+            revisions.drop(connection, [row])
+        else:
+            revisions.close(connection, [row], version)
+        return
+    connection.execute(delete(INSTANCE).where(INSTANCE.c.series_row == row, among(INSTANCE.c.id, gone)))
+    if partner is not None:
+        connection.execute(update(INSTANCE).where(INSTANCE.c.series_row == partner.id).values(series_row=row))
+        revisions.drop(connection, [partner.id])
+    revisions.count(connection, row)
+    tag_writer.refill(connection, [row])
+
+
+def _settle_studies(
+    connection: Connection, collection: int, submission: int, version: int, corrected: Iterable[Row[Any]]
+) -> None:
+    """Where every series of a study was corrected, the draft's row tells of the study from now on. Study rows
+    of drafts that are needed no more are dropped.
+    """
+    for uid, draft in {each.study_instance_uid: each.study_row for each in corrected}.items():
+        for unit, study, oldest in connection.execute(
+            _CORRECTED, {"collection": collection, "study": uid}
+        ).all():
+            if oldest == version and study != draft:
+                connection.execute(update(STUDY).where(STUDY.c.id == study).values(removed_version=version))
+                values = {"added_version": version, "replaces": study, "access_unit_id": unit}
+                made = revisions.copy(connection, STUDY, draft, {**values, "created_at": now()})
+                connection.execute(
+                    update(SERIES)
+                    .where(SERIES.c.study_row == study, *_is_live(SERIES))
+                    .values(study_row=made)
+                )
+    its = exists().where(SERIES.c.study_row == STUDY.c.id)
+    own = (
+        STUDY.c.submission_id == submission,
+        STUDY.c.added_version.is_(None),
+        STUDY.c.removed_version.is_(None),
+    )
+    connection.execute(delete(STUDY).where(*own, ~its))
+
+
+def _rows_of(connection: Connection, collection: int, leaving: Leaving) -> list[tuple[int, int, int | None]]:
+    """The live series rows at an address, their access units, and of an instance its row."""
+    address = [SERIES.c.study_instance_uid == leaving.study]
+    if leaving.series:
+        address.append(SERIES.c.series_instance_uid == leaving.series)
+    rows = select(*SERIES.c["id", "access_unit_id"])
+    if leaving.instance:
+        rows = rows.add_columns(INSTANCE.c.id).join_from(
+            SERIES, INSTANCE, INSTANCE.c.series_row == SERIES.c.id
+        )
+        address.append(INSTANCE.c.sop_instance_uid == leaving.instance)
+    found = connection.execute(rows.where(SERIES.c.collection_id == collection, *_is_live(SERIES), *address))
+    return [(row[0], row[1], row[2] if leaving.instance else None) for row in found]
+
+
+def _told(uids: Sequence[str]) -> str:
+    more = f" and {len(uids) - NAMED} more" if len(uids) > NAMED else ""
+    return ", ".join(sorted(uids)[:NAMED]) + more
+
+
+_DRAFT = SERIES.c.added_version.is_(None), SERIES.c.removed_version.is_(None)
+_DRAFTS = select(SERIES).where(SERIES.c.submission_id == bindparam("submission"), *_DRAFT)
+_its, _there = named(INSTANCE, "live_instance"), named(SERIES, "live_series")
+_OVERLAPS = (
+    select(
+        SERIES.c.id,
+        INSTANCE.c.id,
+        _there.c.id,
+        _its.c.id,
+        _there.c.access_unit_id,
+        SERIES.c.series_instance_uid,
+        (INSTANCE.c.sha256 == _its.c.sha256)
+        & (SERIES.c.series_instance_uid == _there.c.series_instance_uid)
+        & (SERIES.c.study_instance_uid == _there.c.study_instance_uid),
+    )
+    .join_from(SERIES, INSTANCE, INSTANCE.c.series_row == SERIES.c.id)
+    .join(_its, _its.c.sop_instance_uid == INSTANCE.c.sop_instance_uid)
+    .join(_there, _there.c.id == _its.c.series_row)
+    .where(
+        SERIES.c.submission_id == bindparam("submission"),
+        *_DRAFT,
+        _there.c.collection_id == bindparam("collection"),
+        *_is_live(_there),
+    )
+)
+_REVISION = select(SERIES.c.added_version, SERIES.c.frozen).where(SERIES.c.id == bindparam("row"))
+_PLACE_OF = select(*SERIES.c["access_unit_id", "study_row", "added_version", "replaces"]).where(
+    SERIES.c.id == bindparam("row")
+)
+_FIRST_INSTANCE = (
+    select(INSTANCE.c.id).where(INSTANCE.c.series_row == bindparam("row")).order_by(INSTANCE.c.id).limit(1)
+)
+_held = named(STUDY, "held_study")
+_HELD_STUDY = (
+    select(_held.c.id)
+    .where(
+        _held.c.study_instance_uid == STUDY.c.study_instance_uid,
+        _held.c.collection_id == STUDY.c.collection_id,
+        _held.c.access_unit_id == STUDY.c.access_unit_id,
+        *_is_live(_held),
+    )
+    .correlate(STUDY)
+)
+_LIVE_STUDY = (
+    select(STUDY.c.id)
+    .where(
+        STUDY.c.study_instance_uid == SERIES.c.study_instance_uid,
+        STUDY.c.collection_id == SERIES.c.collection_id,
+        STUDY.c.access_unit_id == SERIES.c.access_unit_id,
+        *_is_live(STUDY),
+    )
+    .correlate(SERIES)
+    .scalar_subquery()
+)
+_CORRECTED = (
+    select(SERIES.c.access_unit_id, SERIES.c.study_row, func.min(SERIES.c.added_version))
+    .where(
+        SERIES.c.collection_id == bindparam("collection"),
+        SERIES.c.study_instance_uid == bindparam("study"),
+        *_is_live(SERIES),
+    )
+    .group_by(SERIES.c.access_unit_id, SERIES.c.study_row)
+)
