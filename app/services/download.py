@@ -5,12 +5,13 @@ when it is come to, and are those that were planned, or the answer breaks off. S
 however large the cohort, and bytes that go with one entity tag are always the same.
 """
 
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
 from itertools import accumulate
+from typing import NamedTuple
 from zlib import crc32
 
 from sqlalchemy import Connection
@@ -19,15 +20,13 @@ from app.archive import Archive
 from app.dicom.resource import Resource
 from app.errors import NotFound, ObjectNotFound
 from app.index import runs
-from app.index.locate import Located
 from app.index.runs import Extent
 from app.services import forms
 from app.services.notes import notes
 from app.services.plan import Part, Plan, Ready
 from app.services.refusals import refuse
 from app.services.root import Ask, Root
-from app.services.zipped import Held, Member, Zip, behind, cut, digest, entry, member
-from app.storage.object_store import ObjectStore
+from app.services.zipped import AtHand, Member, Zip, behind, cut, digest, member
 from app.threads import in_thread
 from app.viewer import Capability
 from app.wire.accept import Offer
@@ -39,10 +38,23 @@ OFFER = Offer(forms.ZIPPED, forms.ZIP)
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
+class Held(NamedTuple):
+    """The members of a run, the checksum of each, and a digest of all."""
+
+    members: list[Member]
+    checksums: list[bytes]
+    digest: bytes
+
+    def lines(self) -> bytes:
+        """Of the list of checksums those of these members."""
+        pairs = zip(self.members, self.checksums, strict=True)
+        return "".join(f"{found.hex()}  {each.entry.name}\n" for each, found in pairs).encode()
+
+
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One run as it was planned: its series' rows, the digest of its instances, the size of their lines in
-    the checksums. What is small is kept, and need not be read again.
+    """One run as it was planned: its series' rows, the digest of what it held, the size of its lines in the
+    list of checksums. What is small is kept, and need not be read again.
     """
 
     archive: Archive
@@ -50,18 +62,19 @@ class Planned:
     horizon: int
     digest: bytes
     lines: int
-    kept: Sequence[Located] | None
+    kept: Held | None
 
     async def members(self) -> Sequence[Member]:
-        """Its entries. Raises ObjectNotFound where they are not what they were."""
-        return await in_thread(_members, self.archive.store, await self.located())
+        """Its members. Raises ObjectNotFound where they are not what they were."""
+        return (await self.held()).members
 
-    async def located(self) -> Sequence[Located]:
-        """Its instances. Raises as above."""
+    async def held(self) -> Held:
+        """The same, with their checksums. Raises as above."""
         if self.kept is not None:
             return self.kept
-        found, held = await self.archive.database.scan(partial(_read, rows=self.rows, horizon=self.horizon))
-        if held != self.digest:
+        read = partial(_read, archive=self.archive, rows=self.rows, horizon=self.horizon)
+        found = await self.archive.database.scan(read)
+        if found.digest != self.digest:
             raise ObjectNotFound("What was to be sent has changed meanwhile.")
         return found
 
@@ -81,7 +94,7 @@ class Checksums:
         for each, end in zip(self.planned, ends, strict=True):
             offset = end - each.lines
             if offset < stop and start < end:
-                yield cut(await in_thread(_lines, await each.located()), offset, start, stop)
+                yield cut(await in_thread((await each.held()).lines), offset, start, stop)
 
 
 @dataclass(slots=True)
@@ -140,11 +153,10 @@ def _plan(
     connection: Connection, *, archive: Archive, rows: Sequence[int], found: Extent, tally: _Tally
 ) -> None:
     """Count a run in."""
-    instances, held = _read(connection, rows=rows, horizon=found.horizon)
-    entries = [entry(row) for row in instances]
-    lines = _lines(instances)
-    kept = instances if len(found.runs) == 1 and len(instances) <= runs.RUN else None
-    tally.planned.append(Planned(archive, rows, found.horizon, held, len(lines), kept))
+    held = _read(connection, archive=archive, rows=rows, horizon=found.horizon)
+    entries, lines = [each.entry for each in held.members], held.lines()
+    kept = held if len(found.runs) == 1 and len(entries) <= runs.RUN else None
+    tally.planned.append(Planned(archive, rows, found.horizon, held.digest, len(lines), kept))
     tally.marks.append(tally.mark)
     tally.mark = behind(tally.mark, entries)
     tally.crc32 = crc32(lines, tally.crc32)
@@ -152,17 +164,10 @@ def _plan(
     tally.instances += len(entries)
 
 
-def _read(connection: Connection, *, rows: Sequence[int], horizon: int) -> tuple[list[Located], bytes]:
+def _read(connection: Connection, *, archive: Archive, rows: Sequence[int], horizon: int) -> Held:
     found = runs.instances(connection, rows, horizon)
-    return found, digest(found)
-
-
-def _members(store: ObjectStore, instances: Iterable[Located]) -> list[Member]:
-    return [member(store, row) for row in instances]
-
-
-def _lines(instances: Iterable[Located]) -> bytes:
-    return "".join(f"{row.sha256.hex()}  {entry(row).name}\n" for row in instances).encode()
+    members, checksums = [member(archive.store, row) for row in found], [row.sha256 for row in found]
+    return Held(members, checksums, digest(members, checksums))
 
 
 def _content(texts: Mapping[str, bytes], tally: _Tally) -> tuple[Zip, str]:
@@ -176,4 +181,4 @@ def _content(texts: Mapping[str, bytes], tally: _Tally) -> tuple[Zip, str]:
     told = sha256(b"".join(local_header(each.entry) for each in (*before, last)))
     for each in (*texts.values(), *(run.digest for run in tally.planned)):
         told.update(each)
-    return Zip((Held(before), *tally.planned, Held([last])), around), etag(told.hexdigest()[:32])
+    return Zip((AtHand(before), *tally.planned, AtHand([last])), around), etag(told.hexdigest()[:32])

@@ -24,7 +24,7 @@ from app.services.convert import EDITION, Conversion, FramesOf, Read
 from app.services.plan import Content, Part, Plan, Ready, Stored, StoredFrame
 from app.services.refusals import refuse
 from app.services.root import Ask, Root
-from app.services.zipped import Held, Zip, behind, digest, member
+from app.services.zipped import AtHand, Zip, behind, digest, member
 from app.storage.object_store import ObjectStore
 from app.storage.open import as_path
 from app.threads import in_thread
@@ -154,9 +154,9 @@ def _instance_part(root: Root, row: Located, offer: Offer, uid: str, converted: 
 async def _zipped(root: Root, found: Sequence[Located], offer: Offer, ask: Ask) -> Plan:
     """The instances alone, as stored, in one ZIP file. Raises NotModified."""
     members = await _in_slices(root, found, partial(member, root.archive.store))
-    tag = etag((await in_thread(digest, found)).hex()[:32])
+    tag = etag((await in_thread(digest, members, [row.sha256 for row in found])).hex()[:32])
     ask.require_change(tag)
-    content = Zip((Held(members),), (Mark(), behind(Mark(), (each.entry for each in members))))
+    content = Zip((AtHand(members),), (Mark(), behind(Mark(), (each.entry for each in members))))
     parts, name = (Part(forms.ZIP, "", content),), f"{found[0].study}.zip"
     return Plan(offer, parts, tag, instances=len(found), filename=name)
 

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.services.plan import Ready
-from app.services.zipped import Held, Member, Zip, behind
+from app.services.zipped import AtHand, Member, Zip, behind
 from app.wire.zip_out import Entry, Mark
 
 MADE = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
@@ -48,7 +48,7 @@ def file_of(*runs: Sequence[Member]) -> Zip:
     marks = [Mark()]
     for run in runs:
         marks.append(behind(marks[-1], (each.entry for each in run)))
-    return Zip(tuple(map(Held, runs)), tuple(marks))
+    return Zip(tuple(map(AtHand, runs)), tuple(marks))
 
 
 async def joined(file: Zip, start: int, stop: int) -> bytes:
