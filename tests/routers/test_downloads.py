@@ -255,6 +255,39 @@ async def test_a_draft_is_taken_from_its_submission(shared: Filled) -> None:
             assert answer.status_code == 404
 
 
+async def published(client: httpx.AsyncClient, *instances: bytes) -> None:
+    """Send these to the collection that is not rolling, and publish them as its next version."""
+    head, path = {"content-type": content_type()}, "/collections/fixed/dicom-web/studies"
+    answer = await client.post(path, content=multipart(instances), headers=head)
+    submission = answer.json()["00081190"]["Value"][0].partition("/submissions/")[2].partition("/")[0]
+    for act in ("close", "approve"):
+        told = await client.post(f"/api/v1/submissions/{submission}/{act}")
+        assert told.status_code == 200, told.text
+    told = await client.post("/api/v1/collections/fixed/versions", json={})
+    assert told.status_code == 201, told.text
+
+
+async def test_an_older_version_stays_the_same_file(client: httpx.AsyncClient) -> None:
+    made_so = {"slug": "fixed", "title": "Fixed", "licence": "CC-BY-4.0"}
+    assert (await client.post("/api/v1/collections", json=made_so)).status_code == 201
+    sent, first = made(2, 2), "/collections/fixed/versions/1"
+    await published(client, *sent.values())
+    before = await client.get(f"{first}/archive.zip")
+    assert set(opened(before)) == {*NOTES, *sent, "checksums.sha256"}
+    assert before.headers["content-disposition"] == 'attachment; filename="fixed-versions-1.zip"'
+    corrected = part10(ct("1.2.3", "1.2.3.0", "1.2.3.0.0", SeriesDescription="Corrected"))
+    await published(client, corrected, made(3, 1)["1.2.3/1.2.3.2/1.2.3.2.0.dcm"])
+    after = await client.get(f"{first}/archive.zip", headers={"range": "bytes=500-"})
+    assert (after.headers["etag"], after.content) == (before.headers["etag"], before.content[500:])
+    latest = opened(await client.get("/collections/fixed/archive.zip"))
+    assert latest["1.2.3/1.2.3.0/1.2.3.0.0.dcm"] == corrected
+    assert len(latest) == len(sent) + 4
+    for version, series in ((1, 2), (2, 3)):
+        path = f"/collections/fixed/versions/{version}/metadata.csv"
+        assert len(table(await client.get(path))) == series
+    assert (await client.get("/collections/fixed/versions/3/archive.zip")).status_code == 404
+
+
 async def planned(house: House) -> Plan:
     root = await collection_root(house.archive, callers.OWNER, HOST, "inbox")
     return await download.archive_zip(root, Resource(), Ask())
