@@ -12,8 +12,9 @@ class Caller:
     `person` is the row of who signed in, or of whose token or link it is; `signed_in` is false for strangers.
     `everything` is the owner's and the administrators', `audits` also the auditors'.
     A token or a link may narrow what its person may do: to capabilities, to collections (rows), to studies
-    (UIDs); None does not narrow. `using` names in the audit what they sent: `personal:7`, a token; `link:3`;
-    `session:9`, a browser's cookie; `jwt`. It is empty for the owner and strangers.
+    (UIDs); None does not narrow. Who follows a link to a `cart` (row) sees nothing but that.
+    `using` names in the audit what they sent: `personal:7`, a token; `link:3`; `session:9`, a browser's
+    cookie; `jwt`. It is empty for the owner and strangers.
     """
 
     name: str
@@ -24,7 +25,13 @@ class Caller:
     capabilities: Capabilities | None = None
     collections: frozenset[int] | None = None
     studies: frozenset[str] | None = None
+    cart: int | None = None
     using: str = ""
+
+    @property
+    def by_link(self) -> bool:
+        """Whether it is the bearer of somebody's link: not that person."""
+        return self.using.startswith("link:")
 
     @property
     def narrowed(self) -> bool:

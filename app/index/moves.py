@@ -1,15 +1,24 @@
-"""Moves live series into another access unit of their collection: what decides who sees them."""
+"""Moves series into another access unit of their collection, in all versions: what decides who sees them."""
 
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, Row, Select, bindparam, delete, exists, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, exists, select, update
 
 from app.errors import Conflict, NotFound
-from app.index import columns, tag_writer
+from app.index import columns, revisions, tag_writer
 from app.index.stored_form import decode_json
-from app.index.tables import COLLECTION, INSTANCE, REQUEST_ATTRIBUTES, SERIES, STUDY, among
+from app.index.tables import (
+    CART_SERIES,
+    COLLECTION,
+    INSTANCE,
+    REQUEST_ATTRIBUTES,
+    SERIES,
+    STUDY,
+    TOMBSTONE,
+    among,
+)
 
 
 class Moved(NamedTuple):
@@ -28,15 +37,19 @@ def move(
     studies: Collection[str] = (),
     series: Collection[str] = (),
 ) -> Moved:
-    """Move these live series, and all of these studies, out of the `sources` into the access unit `target`.
+    """Move these series, and all of these studies, out of the `sources` into the access unit `target`; what
+    earlier versions and carts hold of them too.
 
     Raises NotFound where one that is named lies in none of them, and Conflict where the target holds one of
-    the instances, or the series as part of another study; then nothing is changed.
+    the instances, the series as part of another study, or a part of it since another version; then nothing
+    is changed.
     """
     version = _take_turn(connection, collection)
     found = _named(connection, collection, {*sources, target}, studies, series)
-    moving = [row for row in found if row.access_unit_id != target]
-    if not moving:
+    leaving = [row for row in found if row.access_unit_id != target]
+    moving = [row for row in leaving if row.removed_version is None]
+    past = [row for row in leaving if row.removed_version is not None]
+    if not leaving:
         return Moved(0, 0)
     study_rows, made = _study_rows(connection, collection, target, moving)
     held = _held(connection, collection, target, moving)
@@ -47,7 +60,11 @@ def move(
             place = {"access_unit_id": target, "study_row": study_rows[row.study_instance_uid]}
             connection.execute(update(SERIES).where(SERIES.c.id == row.id).values(**place))
             held[row.series_instance_uid] = row
-    left = {row.study_row for row in moving}
+    _move_past(connection, past, target)
+    _move_tombstones(
+        connection, collection, sources, target, studies, {row.series_instance_uid for row in leaving}
+    )
+    left = {row.study_row for row in leaving}
     _drop_empty(connection, left, version)
     _tell_anew(connection, left | made)
     return Moved(len(moving), sum(row.number_of_series_related_instances for row in moving))
@@ -60,13 +77,42 @@ def _take_turn(connection: Connection, collection: int) -> int:
     return latest + 1
 
 
-def _live(collection: int, *units: int) -> Select[Any]:
+def _move_past(connection: Connection, past: Iterable[Row[Any]], target: int) -> None:
+    """Move revisions that are not live, each with a study row of its own, which is not live either."""
+    made: dict[int, int] = {}
+    for row in past:
+        if row.study_row not in made:
+            values = {"access_unit_id": target, "removed_version": row.removed_version}
+            made[row.study_row] = revisions.copy(connection, STUDY, row.study_row, values)
+        place = {"access_unit_id": target, "study_row": made[row.study_row]}
+        connection.execute(update(SERIES).where(SERIES.c.id == row.id).values(**place))
+
+
+def _move_tombstones(
+    connection: Connection,
+    collection: int,
+    sources: Collection[int],
+    target: int,
+    studies: Collection[str],
+    series: Collection[str],
+) -> None:
+    """Have those who see what is moved, and nobody else, be told of what was withdrawn of it."""
+    of_series = among(TOMBSTONE.c.series_instance_uid, series)
+    of_these = of_series | among(TOMBSTONE.c.study_instance_uid, studies)
+    own = TOMBSTONE.c.collection_id == collection, among(TOMBSTONE.c.access_unit_id, sources)
+    connection.execute(update(TOMBSTONE).where(*own, of_these).values(access_unit_id=target))
+
+
+def _published(collection: int, *units: int) -> Select[Any]:
     return select(SERIES).where(
         SERIES.c.collection_id == collection,
         among(SERIES.c.access_unit_id, units),
         SERIES.c.added_version.is_not(None),
-        SERIES.c.removed_version.is_(None),
     )
+
+
+def _live(collection: int, *units: int) -> Select[Any]:
+    return _published(collection, *units).where(SERIES.c.removed_version.is_(None))
 
 
 def _named(
@@ -76,7 +122,7 @@ def _named(
     studies: Collection[str],
     series: Collection[str],
 ) -> Sequence[Row[Any]]:
-    rows = _live(collection, *units).order_by(SERIES.c.id)
+    rows = _published(collection, *units).order_by(SERIES.c.id)
     wanted = among(SERIES.c.study_instance_uid, studies) | among(SERIES.c.series_instance_uid, series)
     found = connection.execute(rows.where(wanted)).all()
     seen = {row.study_instance_uid for row in found}, {row.series_instance_uid for row in found}
@@ -99,7 +145,7 @@ def _study_rows(
     )
     found = {row.study_instance_uid: row.id for row in connection.execute(held)}
     made = {
-        uid: connection.execute(_COPY_STUDY, {"unit": target, "row": first[uid]}).scalar_one()
+        uid: revisions.copy(connection, STUDY, first[uid], {"access_unit_id": target})
         for uid in first.keys() - found.keys()
     }
     return found | made, set(made.values())
@@ -121,6 +167,8 @@ def _merge(connection: Connection, row: Row[Any], into: Row[Any]) -> None:
         raise Conflict(f"The access unit holds series {uid} as part of another study; nothing was moved.")
     if connection.execute(_IN_BOTH, {"row": row.id, "into": into.id}).first():
         raise Conflict(f"The access unit holds instances of series {uid} already; nothing was moved.")
+    if (row.frozen or into.frozen) and not _go_together(connection, row, into):
+        raise Conflict(f"The access unit holds a part of series {uid} since another version, or in a cart.")
     tag_writer.write(connection, {into.id: tag_writer.carried(connection, row.id)})
     connection.execute(update(INSTANCE).where(INSTANCE.c.series_row == row.id).values(series_row=into.id))
     connection.execute(
@@ -134,6 +182,12 @@ def _merge(connection: Connection, row: Row[Any], into: Row[Any]) -> None:
     )
     connection.execute(delete(REQUEST_ATTRIBUTES).where(REQUEST_ATTRIBUTES.c.series_row == row.id))
     connection.execute(delete(SERIES).where(SERIES.c.id == row.id))
+
+
+def _go_together(connection: Connection, row: Row[Any], into: Row[Any]) -> bool:
+    """Whether whatever names one of these revisions names both."""
+    named = select(CART_SERIES.c.cart_id).where(among(CART_SERIES.c.series_row, [row.id, into.id]))
+    return row.added_version == into.added_version and connection.execute(named.limit(1)).first() is None
 
 
 def _drop_empty(connection: Connection, studies: Collection[int], version: int) -> None:
@@ -159,27 +213,9 @@ def _tell_anew(connection: Connection, studies: Collection[int]) -> None:
 _FIRST = (
     select(INSTANCE.c.dicom_json)
     .join(SERIES, SERIES.c.id == INSTANCE.c.series_row)
-    .where(
-        SERIES.c.study_row == bindparam("study"),
-        SERIES.c.added_version.is_not(None),
-        SERIES.c.removed_version.is_(None),
-    )
-    .order_by(INSTANCE.c.id)
+    .where(SERIES.c.study_row == bindparam("study"), SERIES.c.added_version.is_not(None))
+    .order_by(SERIES.c.removed_version.is_not(None), INSTANCE.c.id)
     .limit(1)
-)
-_COPIED = [each for each in STUDY.c if not each.primary_key]
-_COPY_STUDY = (
-    insert(STUDY)
-    .from_select(
-        [each.name for each in _COPIED],
-        select(
-            *(
-                bindparam("unit", type_=each.type) if each is STUDY.c.access_unit_id else each
-                for each in _COPIED
-            )
-        ).where(STUDY.c.id == bindparam("row", type_=STUDY.c.id.type)),
-    )
-    .returning(STUDY.c.id)
 )
 _here, _there = INSTANCE.alias("here"), INSTANCE.alias("there")
 _IN_BOTH = (

@@ -176,7 +176,10 @@ _UNITS = select(*UNIT.c["id", "collection_id", "site_id", "tier", "embargo_until
     UNIT.c.site_id.is_not(None), UNIT.c.id
 )
 _SOURCES = select(ANALYSIS_SOURCE.c["analysis_result_id"], ANALYSIS_SOURCE.c["collection_id"])
-_COLLECTIONS = select(*COLLECTION.c["id", "slug", "kind", "rolling", "latest_version"])
+#: In one order whatever was changed last: some lists keep it.
+_COLLECTIONS = select(*COLLECTION.c["id", "slug", "kind", "rolling", "latest_version"]).order_by(
+    COLLECTION.c.slug
+)
 _PERSON = bindparam("person", type_=GRANT.c.person_id.type)
 _MEMBERSHIP = (MEMBER.c.group_id == GRANT.c.group_id) & (MEMBER.c.person_id == _PERSON)
 _GRANTS = (

@@ -9,16 +9,23 @@ import orjson
 from sqlalchemy import ColumnElement, Connection, Select, insert, or_, select, update
 
 from app.models.types import now
+from app.registry.carts import Cart
 from app.registry.tables import COLLECTION, SHARE_LINK
+
+#: Of a link, what is in no column of its own.
+_COMPUTED = frozenset(("collection", "studies", "cart"))
 
 
 @dataclass(frozen=True, slots=True)
 class ShareLink:
-    """One link as its row has it; `collection` is the slug, `studies` the UIDs, empty where all are meant."""
+    """One link as its row has it; `collection` is the slug, `studies` the UIDs, empty where all are meant;
+    `cart` is the key of one, of a link to that.
+    """
 
     id: int
     collection: str | None
     studies: tuple[str, ...]
+    cart: str | None
     capability: str
     note: str
     uses: int
@@ -34,10 +41,12 @@ def make(
     sha256: bytes,
     collection: int | None,
     studies: Iterable[str],
+    cart: Cart | None,
     **values: Any,
 ) -> int:
     """Make a link; its row."""
-    within = orjson.dumps({"studies": list(studies)} if studies else {})
+    told: dict[str, Any] = {"studies": list(studies)} if studies else {}
+    within = orjson.dumps({**told, "cart": cart.id, "key": cart.key} if cart else told)
     row = {"person_id": person, "sha256": sha256, "collection_id": collection, "within": within}
     given = insert(SHARE_LINK).values(uses=0, created_at=now(), **row, **values)
     return int(connection.execute(given.returning(SHARE_LINK.c.id)).scalar_one())
@@ -79,12 +88,18 @@ def _own(person: int | None) -> ColumnElement[bool]:
 
 
 def _select(*conditions: ColumnElement[bool]) -> Select[Any]:
-    own = [SHARE_LINK.c[name] for name in ShareLink.__slots__ if name not in {"collection", "studies"}]
+    own = [SHARE_LINK.c[name] for name in ShareLink.__slots__ if name not in _COMPUTED]
     joined = SHARE_LINK.outerjoin(COLLECTION, COLLECTION.c.id == SHARE_LINK.c.collection_id)
     told = select(*own, SHARE_LINK.c.within, COLLECTION.c.slug.label("collection"))
     return told.select_from(joined).where(*conditions)
 
 
 def _link(row: Any) -> ShareLink:
-    values = {name: getattr(row, name) for name in ShareLink.__slots__ if name != "studies"}
-    return ShareLink(**values, studies=tuple(orjson.loads(row.within).get("studies", ())))
+    values = {name: getattr(row, name) for name in ShareLink.__slots__ if name not in _COMPUTED}
+    within = orjson.loads(row.within)
+    return ShareLink(
+        **values,
+        collection=row.collection,
+        studies=tuple(within.get("studies", ())),
+        cart=within.get("key"),
+    )

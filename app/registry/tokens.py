@@ -51,6 +51,7 @@ class Borne:
     capabilities: frozenset[Capability] | None
     collections: frozenset[int] | None
     studies: frozenset[str] | None
+    cart: int | None
     capability: Capability | None
     counted: bool
     stale: bool
@@ -202,7 +203,8 @@ def _borne(row: tuple[Any, ...]) -> Borne:
     token, kind, scopes, collections, link, within, linked, capability, counted, owner, person, *rest = row
     admin, auditor, stale = map(bool, rest)
     narrowed = frozenset(orjson.loads(collections or b"[]")) | ({linked} - {None})
-    studies = orjson.loads(within).get("studies", ()) if within else ()
+    told = orjson.loads(within) if within else {}
+    studies, cart = told.get("studies", ()), told.get("cart")
     return Borne(
         token,
         kind or "",
@@ -213,7 +215,8 @@ def _borne(row: tuple[Any, ...]) -> Borne:
         auditor,
         frozenset(map(Capability, orjson.loads(scopes or b"[]"))) or None,
         narrowed or None,
-        frozenset(studies) or None,
+        frozenset() if cart else frozenset(studies) or None,
+        cart,
         Capability(capability) if capability else None,
         bool(counted),
         stale,

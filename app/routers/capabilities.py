@@ -7,10 +7,10 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
 from app.errors import NotFound
-from app.routers import wadl
+from app.routers import stow, wadl
 from app.routers.dependencies import ARoot, get_ask
 from app.routers.responses import CACHING
-from app.routers.routes import DICOMWEB, routes
+from app.routers.routes import DICOMWEB, Route, routes
 from app.services.root import Root
 from app.wire.accept import Offer
 
@@ -28,6 +28,8 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     406: {"description": "No acceptable media type"},
 }
 OFFERED = tuple(route for _, each in DICOMWEB for route in routes(each))
+#: Of roots at which nothing is stored: versions and carts.
+READ = tuple(route for _, each in DICOMWEB if each is not stow.router for route in routes(each))
 
 
 @router.get("/", responses=RESPONSES)
@@ -40,7 +42,7 @@ async def of_resource(request: Request, root: ARoot) -> Response:
     """The same for one resource and those under it, with the methods that it answers in Allow."""
     path = request.scope["path"].partition("/dicom-web")[2]
     response = _described(request, root, path)
-    response.headers["Allow"] = ", ".join(wadl.methods(path, OFFERED))
+    response.headers["Allow"] = ", ".join(wadl.methods(path, _offered(root)))
     return response
 
 
@@ -54,8 +56,12 @@ def options() -> APIRouter:
     return twin
 
 
+def _offered(root: Root) -> tuple[Route, ...]:
+    return READ if root.scope.past else OFFERED
+
+
 def _described(request: Request, root: Root, path: str) -> Response:
-    found = wadl.below(path, OFFERED)
+    found = wadl.below(path, _offered(root))
     if not found:
         raise NotFound
     if get_ask(request).choose(OFFERS).name == "json":

@@ -20,12 +20,13 @@ router = APIRouter(prefix=f"{PREFIX}/share-links", tags=["share-links"])
 
 
 class NewLink(BaseModel):
-    """A link to be made: to a collection, to studies, or to studies of a collection."""
+    """A link to be made: to a collection, to studies, to studies of a collection, or to a cart."""
 
     model_config = ConfigDict(extra="forbid")
 
     collection: Slug | None = Field(default=None, examples=["inbox"])
     studies: Annotated[list[Uid], Field(max_length=1000, examples=[["1.2.3"]])] = []
+    cart: str | None = Field(default=None, pattern=r"^[0-9a-f]{32}$", examples=[None])
     capability: Literal["pixel.read", "download"] = Field(
         default="pixel.read", description="To look at it, or also to take it whole"
     )
@@ -42,6 +43,7 @@ class ALink(BaseModel):
     id: int = Field(examples=[3])
     collection: str | None = Field(examples=["inbox"])
     studies: list[str] = Field(examples=[["1.2.3"]])
+    cart: str | None = Field(examples=[None])
     capability: str = Field(examples=["pixel.read"])
     note: str = Field(examples=["for the reviewers"])
     uses: int = Field(examples=[0], description="How often it was opened as a page")
@@ -68,6 +70,7 @@ async def make_link(
         caller,
         new.collection,
         new.studies,
+        new.cart,
         Capability(new.capability),
         new.expires_at,
         new.most_uses,
@@ -110,5 +113,6 @@ def _told(link: rows.ShareLink) -> ALink:
 def _viewer(link: rows.ShareLink, secret: str) -> str:
     """Where the viewer shows it: the studies, or the list of them."""
     root = f"/collections/{quote(link.collection, safe='')}" if link.collection else ""
+    root = f"/carts/{link.cart}" if link.cart else root
     studies = f"/viewer?StudyInstanceUIDs={','.join(link.studies)}&" if link.studies else "?"
     return f"{root}/viewer{studies}token={secret}"

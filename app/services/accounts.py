@@ -109,6 +109,7 @@ def caller_of(archive: Archive, borne: Borne) -> Caller | None:
         capabilities=LINK_GIVES[borne.capability] if borne.capability else borne.capabilities,
         collections=borne.collections,
         studies=borne.studies,
+        cart=borne.cart,
         using=f"link:{borne.link}" if borne.link else f"{borne.kind}:{borne.token}",
     )
 

@@ -8,7 +8,8 @@ from app.errors import Forbidden, NotFound, NotSignedIn
 from app.index.scope import ARCHIVE, Scope
 from app.index.writer import Place
 from app.models.collections import OPEN
-from app.registry import submissions
+from app.registry import carts, submissions
+from app.registry.carts import Cart
 from app.registry.rights import INBOX, Known, Register
 from app.registry.submissions import Submission
 from app.services.root import Root
@@ -95,6 +96,32 @@ async def enriched_root(archive: Archive, caller: Caller, host: str, slug: str) 
     return Root(archive, scope, viewer, host, f"/collections/{slug}/with-results/dicom-web", slug)
 
 
+async def cart_root(archive: Archive, caller: Caller, host: str, key: str) -> Root:
+    """The series of a cart, as far as the caller sees them. Raises NotSignedIn, NotFound."""
+    _, viewer, cart = await open_cart(archive, caller, key)
+    return Root(archive, Scope(cart=cart.id), viewer, host, f"/carts/{cart.key}/dicom-web", INBOX)
+
+
+async def open_cart(archive: Archive, caller: Caller, key: str) -> tuple[Register, Viewer, Cart]:
+    """A cart, and what the caller may do with what is in it.
+
+    By a link to it, what its maker may. Raises NotSignedIn, and NotFound where it is not for the caller.
+    """
+    register, viewer = await enter(archive, caller)
+    found = await archive.database.lookup(lambda connection: carts.find(connection, key))
+    if found is None or not _is_for(found, caller, viewer):
+        raise NotFound
+    return register, replace(viewer, studies=None) if caller.cart else viewer, found
+
+
+def _is_for(cart: Cart, caller: Caller, viewer: Viewer) -> bool:
+    if caller.cart is not None:
+        return caller.cart == cart.id
+    own = caller.signed_in and not caller.by_link and cart.person_id == caller.person
+    registered = cart.audience == "registered" and caller.signed_in
+    return viewer.sees_all or own or registered or cart.audience == "anyone"
+
+
 async def submission_root(archive: Archive, caller: Caller, host: str, key: str) -> Root:
     """The drafts of one submission, for its submitter and the curators. Raises NotSignedIn, NotFound."""
     _, viewer = await enter(archive, caller)
@@ -156,8 +183,3 @@ def _of_submission(archive: Archive, viewer: Viewer, host: str, found: Submissio
         viewer.holds(each, found.access_unit_id) for each in (Capability.SUBMIT, Capability.CURATE)
     )
     return Root(archive, scope, reader, host, path, found.collection, place, only)
-
-
-async def cart_root(archive: Archive, caller: Caller, host: str, key: str) -> Root:
-    """The series of a cart that the caller may see. Raises NotSignedIn, NotFound."""
-    raise NotFound

@@ -12,7 +12,7 @@ from app.access.secrets import LINK, PERSONAL, SHOWN, digest, make
 from app.archive import Archive
 from app.dicom.resource import Resource
 from app.errors import Conflict, Forbidden, InvalidRequest, NotFound, NotSignedIn
-from app.index import facts, locate
+from app.index import carts, facts, locate
 from app.index.scope import ARCHIVE, Scope
 from app.models.types import now
 from app.registry import audit, share_links, tokens
@@ -21,7 +21,7 @@ from app.registry.rights import Known, Register
 from app.registry.share_links import ShareLink
 from app.registry.tokens import Token
 from app.services.accounts import owner_digest
-from app.services.roots import enter, known, require
+from app.services.roots import enter, known, open_cart, require
 from app.viewer import Capability, Viewer
 
 LONGEST = timedelta(days=366)
@@ -100,6 +100,7 @@ async def make_link(
     caller: Caller,
     collection: str | None,
     studies: Sequence[str],
+    cart: str | None,
     capability: Capability,
     expires_at: datetime,
     most_uses: int | None,
@@ -111,8 +112,11 @@ async def make_link(
     """
     require_themselves(caller)
     _check_end(expires_at)
-    if collection is None and not studies:
-        raise InvalidRequest("Say what the link shows: a collection, studies, or studies of a collection.")
+    if (collection is None and not studies) is (cart is None):
+        raise InvalidRequest(
+            "Say what the link shows: a collection, studies, studies of a collection, or a cart."
+        )
+    shown = (await open_cart(archive, caller, cart))[2] if cart else None
     found = await _require_shown(archive, caller, collection, studies, capability)
     register, viewer = await enter(archive, caller)
     secret = make(LINK)
@@ -126,8 +130,11 @@ async def make_link(
 
     def write(connection: Connection) -> ShareLink:
         within = found.id if found else None
-        row = share_links.make(connection, caller.person, digest(secret), within, studies, **values)
-        reached = {within} if within else collections_with(connection, register, viewer, studies)
+        row = share_links.make(connection, caller.person, digest(secret), within, studies, shown, **values)
+        if shown:
+            reached = {each.collection for each in carts.parts(connection, shown.id, viewer)}
+        else:
+            reached = {within} if within else collections_with(connection, register, viewer, studies)
         enter_link(connection, caller.name, "link.create", reached, row)
         return _link(connection, caller, row)
 

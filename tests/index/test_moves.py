@@ -5,13 +5,15 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Connection, insert, select, update
 
+from app.dicom.resource import Resource
 from app.errors import Conflict, NotFound
-from app.index import moves, occurrences, writer
+from app.index import locate, moves, occurrences, publish, writer
 from app.index.moves import Moved
-from app.index.scope import Scope
+from app.index.scope import Scope, study_conditions
 from app.index.tables import INSTANCE, REQUEST_ATTRIBUTES, SERIES, SERIES_TAG_VALUE, STUDY, SUBMISSION
 from app.index.writer import Place
 from app.models.types import now
+from app.registry import versions
 from app.viewer import Viewer
 from tests.index.entries import clear, collect, element, entry
 
@@ -185,3 +187,39 @@ async def test_a_study_says_what_was_said_in_its_own_unit(database, filled):
     assert found == [(moved, "1.1 of 1"), (left, "1.1 of 2"), (left, "1.2 of 1"), (moved, "1.2 of 2")]
     said = await rows(database, select(STUDY.c.patient_id, STUDY.c.attributes))
     assert all(patient.encode() in attributes for patient, attributes in said)
+
+
+async def test_what_earlier_versions_hold_moves_too(database, filled):
+    def work(connection):
+        seen = Viewer("", units=frozenset({filled.units[0]}))
+        filled.put(connection, 0, "1.1", "1.1.1", "1.1.1.1")
+        filled.put(connection, 0, "1.2", "1.2.1", "1.2.1.1")
+        publish.freeze(connection, filled.collection, 1)
+        versions.add(connection, filled.collection, 1, "", "")
+        filled.put(connection, 0, "1.1", "1.1.1", "1.1.1.2")
+        filled.move(connection, [0], 1, series=["1.1.1"])
+        moved = Viewer("", units=frozenset({filled.units[1]}))
+        found = []
+        for scope in (Scope(filled.collection), Scope(filled.collection, version=1)):
+            for viewer in (seen, moved):
+                rows = locate.instances(connection, scope, viewer, Resource("1.1"))
+                found.append([each.instance for each in rows])
+                studies = select(STUDY.c.study_instance_uid).where(*study_conditions(scope, viewer))
+                found.append(sorted(connection.scalars(studies)))
+        return found
+
+    now = [[], ["1.2"], ["1.1.1.1", "1.1.1.2"], ["1.1"]]
+    then = [[], ["1.2"], ["1.1.1.1"], ["1.1"]]
+    assert await database.write(work) == now + then
+
+
+async def test_parts_of_a_series_of_different_versions_are_not_merged(database, filled):
+    def work(connection):
+        filled.put(connection, 0, "1.1", "1.1.1", "1.1.1.1")
+        publish.freeze(connection, filled.collection, 1)
+        versions.add(connection, filled.collection, 1, "", "")
+        filled.put(connection, 1, "1.1", "1.1.1", "1.1.1.2")
+        filled.move(connection, [0], 1, series=["1.1.1"])
+
+    with pytest.raises(Conflict, match="another version"):
+        await database.write(work)

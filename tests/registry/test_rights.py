@@ -17,6 +17,7 @@ from app.viewer import Capability
 from tests.access.drawn import CALLERS, COLLECTIONS, GROUPS, MOMENTS, NOON, PEOPLE, SITES, givens, places
 from tests.access.oracle import Given, Place, may
 from tests.access.test_decide import held
+from tests.index.entries import collect
 
 PROFILE = settings(
     deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -185,3 +186,13 @@ async def test_who_does_not_sign_in_has_nothing_of_the_persons(database):
     link = Caller("link", 1)
     assert not (await known.viewer(link, await known.register())).may
     assert await database.lookup(lambda connection: rights.granted(connection, None)) == []
+
+
+async def test_collections_come_in_one_order_whatever_was_changed_last(database: Database) -> None:
+    def put(connection: Connection) -> list[str]:
+        for slug in ("b", "a"):
+            collect(connection, slug)
+        connection.execute(COLLECTION.update().where(COLLECTION.c.slug == "a").values(title="other"))
+        return list(rights.register(connection).collections)
+
+    assert await database.write(put) == ["a", "b", "inbox"]

@@ -1,0 +1,53 @@
+"""What is in a cart: revisions of series, which never change from then on."""
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from app.index.scope import Scope, series_conditions
+from app.index.tables import CART_SERIES, SERIES, among
+from app.viewer import Viewer
+
+
+class Part(NamedTuple):
+    """How much of a cart lies in an access unit of a collection, of what somebody sees."""
+
+    collection: int
+    unit: int
+    studies: int
+    series: int
+    instances: int
+    bytes: int
+
+
+def put(
+    connection: Connection,
+    cart: int,
+    scope: Scope,
+    viewer: Viewer,
+    *,
+    studies: Collection[str] = (),
+    series: Collection[str] = (),
+) -> int:
+    """Put the revisions into a cart that the viewer finds in the scope now, of these studies and series."""
+    wanted = among(SERIES.c.study_instance_uid, studies) | among(SERIES.c.series_instance_uid, series)
+    rows = list(connection.scalars(select(SERIES.c.id).where(wanted, *series_conditions(scope, viewer))))
+    if rows:
+        connection.execute(insert(CART_SERIES), [{"cart_id": cart, "series_row": row} for row in rows])
+        connection.execute(update(SERIES).where(among(SERIES.c.id, rows)).values(frozen=True))
+    return len(rows)
+
+
+def parts(connection: Connection, cart: int, viewer: Viewer) -> list[Part]:
+    """How much of a cart the viewer sees, by collection and access unit."""
+    groups = SERIES.c["collection_id", "access_unit_id"]
+    counts = (
+        func.count(SERIES.c.study_instance_uid.distinct()),
+        func.count(),
+        func.sum(SERIES.c.number_of_series_related_instances),
+        func.sum(SERIES.c.size),
+    )
+    rows = select(*groups, *counts).where(*series_conditions(Scope(cart=cart), viewer))
+    found = connection.execute(rows.group_by(*groups).order_by(*groups))
+    return [Part(*row[:2], *map(int, row[2:])) for row in found]
