@@ -20,6 +20,7 @@ from app.routers import (
     carts,
     catalog,
     collections,
+    downloads,
     explain,
     grants,
     groups,
@@ -72,11 +73,14 @@ ROOTS: dict[str, list[params.Depends]] = {
 #: Those that never change: nothing is stored there.
 FIXED = ("/collections/{collection}/versions/{version}/dicom-web", "/carts/{cart}/dicom-web")
 
+#: Those that are taken away whole: of the archive itself one takes a part.
+COHORTS = tuple(root for root in ROOTS if "{" in root)
+
 #: Objects made and not yet freed after which the collector looks for cycles among them.
 ALLOCATIONS = 20_000
 
 #: What is read below each root, the busiest first.
-READING = (wado.router, qido.router, rendered.router, wado_uri.router, capabilities.router)
+READING = (wado.router, qido.router, rendered.router, downloads.router, wado_uri.router, capabilities.router)
 #: What stands beside the roots.
 BESIDE = (
     wado_uri.router,
@@ -155,10 +159,14 @@ def create_app(settings: Settings | None = None, *, warm: bool = False) -> FastA
     for root, named in ROOTS.items():
         for routes in READING if root in FIXED else (*READING, stow.router):
             put_below(root, routes, app, named)
+    for root in COHORTS:
+        put_below(root.removesuffix("/dicom-web"), downloads.home, app, ROOTS[root])
     for routes in BESIDE:
         app.include_router(routes)
     for root in ROOTS:
         home = root.removesuffix("/dicom-web")
+        if root in COHORTS:
+            app.include_router(heads(downloads.home), prefix=home)
         app.include_router(viewer.router, prefix=home)
         app.include_router(heads(viewer.router), prefix=home)
         for routes in READING:
