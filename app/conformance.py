@@ -111,7 +111,9 @@ DEVIATIONS = """\
 - An HTJ2K stream that is made here has the precision of Bits Allocated, not of Bits Stored.
 - Asked for in a compressed transfer syntax, a study or series that holds an instance without pixel data
   is 406.
-- Beyond the standard, studies, series and instances are sent as `application/zip`, each instance as stored.
+- Beyond the standard, studies, series and instances are sent as `application/zip`, each instance as stored,
+  and, with licences, citations and checksums, as `archive.zip` below a root; a collection or submission whole
+  beside its root. Both answer Range. `metadata.csv` at the same places is the table of what there is.
 - Pixel data (`/pixeldata`) are a part for each instance where they are native, for each frame where not;
   instances without pixel data are left out.
 """

@@ -22,6 +22,7 @@ from app.routers import (
     cite,
     collections,
     dois,
+    downloads,
     explain,
     grants,
     groups,
@@ -49,6 +50,7 @@ from app.routers.below_root import put_below
 from app.routers.dependencies import named_cart, named_collection, named_submission, named_version
 from app.routers.heads import heads
 from app.routers.middleware import middleware
+from app.services import purges
 from app.services.background import working
 from app.services.views import audited
 from app.settings import Settings
@@ -76,11 +78,14 @@ ROOTS: dict[str, list[params.Depends]] = {
 #: Those that never change: nothing is stored there.
 FIXED = ("/collections/{collection}/versions/{version}/dicom-web", "/carts/{cart}/dicom-web")
 
+#: Those that are taken away whole: of the archive itself one takes a part.
+COHORTS = tuple(root for root in ROOTS if "{" in root)
+
 #: Objects made and not yet freed after which the collector looks for cycles among them.
 ALLOCATIONS = 20_000
 
 #: What is read below each root, the busiest first.
-READING = (wado.router, qido.router, rendered.router, wado_uri.router, capabilities.router)
+READING = (wado.router, qido.router, rendered.router, downloads.router, wado_uri.router, capabilities.router)
 #: What stands beside the roots.
 BESIDE = (
     wado_uri.router,
@@ -134,6 +139,7 @@ def create_app(settings: Settings | None = None, *, warm: bool = False) -> FastA
         await check_revision(settings.database_url)
         archive = await Archive.open(settings)
         app.state.archive = archive
+        await purges.finish(archive)
         warming = asyncio.create_task(archive.codecs.warm()) if warm else None
         try:
             async with audited(archive), working(archive):
@@ -162,10 +168,14 @@ def create_app(settings: Settings | None = None, *, warm: bool = False) -> FastA
     for root, named in ROOTS.items():
         for routes in READING if root in FIXED else (*READING, stow.router):
             put_below(root, routes, app, named)
+    for root in COHORTS:
+        put_below(root.removesuffix("/dicom-web"), downloads.home, app, ROOTS[root])
     for routes in BESIDE:
         app.include_router(routes)
     for root in ROOTS:
         home = root.removesuffix("/dicom-web")
+        if root in COHORTS:
+            app.include_router(heads(downloads.home), prefix=home)
         app.include_router(viewer.router, prefix=home)
         app.include_router(heads(viewer.router), prefix=home)
         for routes in READING:

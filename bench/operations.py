@@ -95,6 +95,8 @@ def reading(scale: Scale) -> Iterator[Operation]:
     for clients in (1, 8):
         yield _got(f"{SERIES_OF} {few}", [few_path], ANY_DICOM, few, 1, 85, clients)
     yield _long(many, many_path)
+    yield _zipped(few, few_path)
+    yield _zipped(many, many_path)
     for clients in (1, 8):
         yield _got("retrieve an instance", paths, ANY_DICOM, 1, 1.5, 1, clients)
     for clients in (1, 8):
@@ -143,6 +145,12 @@ def _long(many: int, path: str) -> Operation:
     return Operation(
         f"{SERIES_OF} {many}", _cycle([path], ANY_DICOM), lambda got: got[0].length > least, 1, keep=False
     )
+
+
+def _zipped(instances: int, path: str) -> Operation:
+    """Compared with retrieving the same: others have no such address."""
+    least, asked = instances * len(pixels()), _cycle([f"{path}/archive.zip"], "*/*")
+    return Operation(f"a ZIP file of {instances}", asked, lambda got: got[0].length > least, 0, keep=False)
 
 
 def _cold(name: str, series: Sequence[int], instances: int) -> Operation:

@@ -7,9 +7,11 @@ from app.cli import app
 from app.conformance import statement
 from app.dicom.transfer_syntaxes import TRANSFER_SYNTAXES
 from app.dicom.validation import FAILURE_REASONS, WARNING_REASONS
-from app.main import ROOTS, create_app
+from app.main import COHORTS, ROOTS, create_app
 from app.query.searchable import SEARCHABLE
+from app.routers import downloads
 from app.routers.problems import STATUS
+from app.routers.routes import routes
 from app.settings import Settings
 
 WRITTEN = Path(__file__).parent.parent / "docs" / "conformance.md"
@@ -34,8 +36,11 @@ def test_every_row_of_every_table_is_in_it() -> None:
 def test_every_route_is_in_it(tmp_path: Path) -> None:
     said = statement()
     paths = create_app(Settings(data=tmp_path)).openapi()["paths"]
+    homes = {root.removesuffix("/dicom-web") for root in COHORTS}
+    beside = {home + route.path: route.path for home in homes for route in routes(downloads.home)}
     resources = {
-        path.removeprefix(next((root for root in ROOTS if path.startswith(root)), "")) for path in paths
+        beside.get(path) or path.removeprefix(next((root for root in ROOTS if path.startswith(root)), ""))
+        for path in paths
     }
     assert not [path for path in resources if f"| `{path}` |" not in said]
 

@@ -1,5 +1,6 @@
 """A database, opened: lookups, scans and transactions."""
 
+import time
 from abc import ABC, abstractmethod
 from typing import TypeVar
 
@@ -7,7 +8,7 @@ from anyio import CapacityLimiter
 from sqlalchemy import URL, select
 
 from app.database import engines
-from app.database.facts import Work, commit, facts, patiently
+from app.database.facts import PAUSES, Work, commit, facts, patiently
 from app.database.group import GroupCommit
 from app.database.held import HeldConnections
 from app.database.scans import (
@@ -61,6 +62,10 @@ class Database(ABC):
         """
 
     @abstractmethod
+    async def settle(self) -> None:
+        """Leave nothing of what was deleted in the database's own files, as far as that is in our hands."""
+
+    @abstractmethod
     async def close(self) -> None:
         """Let go of every connection."""
 
@@ -102,6 +107,19 @@ class _Sqlite(Database):
     async def write(self, work: Work[T]) -> T:
         with facts():
             return await self._writes.run(work)
+
+    async def settle(self) -> None:
+        # A reader in mid-scan keeps the log a while: the next checkpoint takes it.
+        with facts():
+            await in_thread(self._truncate)
+
+    def _truncate(self) -> None:
+        with self._readers.connect() as connection:
+            for pause in PAUSES:
+                ((busy, *_),) = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
+                if not busy:
+                    return
+                time.sleep(pause)
 
     async def close(self) -> None:
         self._held.close()
@@ -147,6 +165,9 @@ class _Postgres(Database):
 
         with facts():
             return await patiently(attempt)
+
+    async def settle(self) -> None:
+        """What its own files still hold of deleted rows, the server's VACUUM FULL and archives decide."""
 
     async def close(self) -> None:
         await self._held.close()

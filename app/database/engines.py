@@ -23,6 +23,8 @@ PRAGMAS = {
     "case_sensitive_like": 1,
     "foreign_keys": 1,
     "mmap_size": 1 << 30,
+    # What is deleted is overwritten: purged data must not lie in free pages.
+    "secure_delete": 1,
     "synchronous": "FULL",
     "temp_store": "MEMORY",
 }

@@ -30,7 +30,8 @@ SQLITE_UNAVAILABLE = SQLITE_BUSY | {
     sqlite3.SQLITE_READONLY,
 }
 #: SQLSTATEs and their classes (PostgreSQL, appendix A): 40 is a transaction rolled back in favour of another.
-POSTGRES_BUSY = ("40", "55P03")
+#: 23503 is a row of the index's dictionary that a purge took away since it was looked up.
+POSTGRES_BUSY = ("40", "55P03", "23503")
 POSTGRES_UNAVAILABLE = (*POSTGRES_BUSY, "08", "25006", "28", "3D", "53", "57", "58")
 
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from pydicom._uid_dict import UID_dictionary
-
+from app.dicom import sop_classes
 from app.dicom.description import Json
 
 _CONTENT, _VALUE_TYPE, _CONCEPT, _RELATIONSHIP = "0040A730", "0040A040", "0040A043", "0040A010"
@@ -121,8 +120,7 @@ def _reference(item: Json) -> str:
 
 def _referenced(each: Json) -> str:
     frames = ", ".join(map(str, _values(each, _FRAMES)))
-    sop_class = _text(each, _CLASS)
-    name = f"{UID_dictionary.get(sop_class, (sop_class,))[0]} {_text(each, _INSTANCE)}"
+    name = f"{sop_classes.name(_text(each, _CLASS))} {_text(each, _INSTANCE)}"
     return f"{name} frame {frames}" if frames else name
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import starmap
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from sqlalchemy import Connection, Integer, Row, Select, bindparam, func, select
 
@@ -20,6 +20,22 @@ from app.viewer import Viewer
 #: The large columns of an instance, read only when named.
 Part = Literal["dicom_json", "bulkdata", "frame_index"]
 _NO_PARTS: Mapping[Part, bytes | None] = MappingProxyType({})
+
+
+class Addressed(Protocol):
+    """A row of an instance, and its address."""
+
+    @property
+    def row(self) -> int: ...
+    @property
+    def study(self) -> str: ...
+    @property
+    def series(self) -> str: ...
+    @property
+    def instance(self) -> str: ...
+
+
+A = TypeVar("A", bound=Addressed)
 
 
 class Located(NamedTuple):
@@ -90,17 +106,19 @@ def instances(
     """
     values = {**parameters(scope, viewer), **_address(resource)}
     rows = connection.execute(_instances(shape(scope, viewer), _depth(resource), parts), values).all()
-    found = list(_located(rows, parts))
-    return found if len({each.instance for each in found}) == len(found) else _answering(found)
+    return answering(list(_located(rows, parts)))
 
 
-def _answering(found: list[Located]) -> list[Located]:
+def answering(found: list[A]) -> list[A]:
     """Of those at one address the earliest."""
-    earliest: dict[Resource, int] = {}
+    if len({each.instance for each in found}) == len(found):
+        return found
+    earliest: dict[tuple[str, str, str], int] = {}
     for each in found:
-        earliest[each.resource] = min(each.row, earliest.get(each.resource, each.row))
-    answering = set(earliest.values())
-    return [each for each in found if each.row in answering]
+        address = each.study, each.series, each.instance
+        earliest[address] = min(each.row, earliest.get(address, each.row))
+    chosen = set(earliest.values())
+    return [each for each in found if each.row in chosen]
 
 
 def access_unit(connection: Connection, scope: Scope, viewer: Viewer, resource: Resource) -> int | None:
@@ -131,7 +149,8 @@ def descriptions(connection: Connection, rows: Sequence[int]) -> dict[int, bytes
 _DESCRIPTIONS = select(INSTANCE.c.id, INSTANCE.c.dicom_json).where(
     INSTANCE.c.id.in_(bindparam("rows", expanding=True))
 )
-_FACTS = (
+#: The columns of `Located`, in its order.
+FACTS = (
     INSTANCE.c.id,
     SERIES.c.access_unit_id,
     SERIES.c.study_instance_uid,
@@ -206,7 +225,7 @@ def _among_drawable(wanted: Select[Any], seen: tuple[Scope, Viewer], depth: int)
 
 def _visible(seen: tuple[Scope, Viewer], parts: tuple[Part, ...]) -> Select[Any]:
     return (
-        select(*_FACTS, *(INSTANCE.c[part] for part in parts))
+        select(*FACTS, *(INSTANCE.c[part] for part in parts))
         .join_from(INSTANCE, SERIES, SERIES.c.id == INSTANCE.c.series_row)
         .where(*series_conditions(*seen))
     )
@@ -230,8 +249,8 @@ def plain(uid: str | None) -> str | None:
 
 
 def _located(rows: Iterable[Row[Any]], parts: tuple[Part, ...]) -> Iterator[Located]:
-    # By place, as `_FACTS` has them: by name each would cost as much as the whole row does so.
+    # By place, as `FACTS` has them: by name each would cost as much as the whole row does so.
     if not parts:
         return starmap(Located, rows)
-    facts = len(_FACTS)
+    facts = len(FACTS)
     return (Located._make((*row[:facts], dict(zip(parts, row[facts:], strict=True)))) for row in rows)

@@ -3,12 +3,11 @@
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
-import orjson
-from sqlalchemy import Connection, Row, Select, bindparam, delete, exists, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, select, update
 
 from app.errors import Conflict, NotFound
-from app.index import columns, revisions, tag_writer
-from app.index.stored_form import decode_json
+from app.index import revisions, tag_writer
+from app.index.study_rows import drop_empty, tell_anew
 from app.index.tables import (
     CART_SERIES,
     COLLECTION,
@@ -65,8 +64,8 @@ def move(
         connection, collection, sources, target, studies, {row.series_instance_uid for row in leaving}
     )
     left = {row.study_row for row in leaving}
-    _drop_empty(connection, left, version)
-    _tell_anew(connection, left | made)
+    drop_empty(connection, left, version)
+    tell_anew(connection, left | made)
     return Moved(len(moving), sum(row.number_of_series_related_instances for row in moving))
 
 
@@ -190,33 +189,6 @@ def _go_together(connection: Connection, row: Row[Any], into: Row[Any]) -> bool:
     return row.added_version == into.added_version and connection.execute(named.limit(1)).first() is None
 
 
-def _drop_empty(connection: Connection, studies: Collection[int], version: int) -> None:
-    """Of these study rows remove those without a live series: what removed series refer to stays, removed."""
-    its = SERIES.c.study_row == STUDY.c.id
-    live = exists().where(its, SERIES.c.added_version.is_not(None), SERIES.c.removed_version.is_(None))
-    these = among(STUDY.c.id, studies)
-    connection.execute(delete(STUDY).where(these, ~exists().where(its)))
-    connection.execute(update(STUDY).where(these, ~live).values(removed_version=version))
-
-
-def _tell_anew(connection: Connection, studies: Collection[int]) -> None:
-    """Have study rows say what the first instance says that now lies in their unit: what another one said
-    there may be hidden from those who see these."""
-    for row in studies:
-        form = connection.scalar(_FIRST, {"study": row})
-        if form is not None:
-            said = orjson.loads(decode_json(form))
-            told = {**columns.study_columns(said), "attributes": columns.study_attributes(said)}
-            connection.execute(update(STUDY).where(STUDY.c.id == row).values(**told))
-
-
-_FIRST = (
-    select(INSTANCE.c.dicom_json)
-    .join(SERIES, SERIES.c.id == INSTANCE.c.series_row)
-    .where(SERIES.c.study_row == bindparam("study"), SERIES.c.added_version.is_not(None))
-    .order_by(SERIES.c.removed_version.is_not(None), INSTANCE.c.id)
-    .limit(1)
-)
 _here, _there = INSTANCE.alias("here"), INSTANCE.alias("there")
 _IN_BOTH = (
     select(_here.c.id)

@@ -9,12 +9,11 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, bindparam, delete, exists, func, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, exists, select, update
 
 from app.errors import Conflict, NotFound
-from app.index import revisions, tag_writer
+from app.index import revisions, study_rows, tag_writer
 from app.index.tables import INSTANCE, SERIES, STUDY, among, in_history, named
-from app.models.types import now
 
 #: A message names so many of what it is about.
 NAMED = 10
@@ -40,11 +39,32 @@ class _Overlap(NamedTuple):
     same: bool
 
 
-def publish(connection: Connection, collection: int, submission: int, version: int) -> None:
-    """Put a submission's drafts into this version of the collection.
+def publish(
+    connection: Connection,
+    collection: int,
+    version: int,
+    submissions: Iterable[int],
+    leaving: Iterable[Leaving] = (),
+) -> list[tuple[Leaving, int]]:
+    """Put submissions' drafts into this version of the collection, and leave these out of it; each of what
+    was left out with the access units it lay in.
 
-    Raises Conflict where they lie in another study, or in several access units, than what they correct.
+    Raises Conflict where drafts lie in another study, or in several access units, than what they correct, and
+    where nothing would change; NotFound where something to be left out is not live in the collection.
     """
+    studies: set[int] = set()
+    for submission in submissions:
+        studies |= _publish(connection, collection, submission, version)
+    left = _withdraw(connection, collection, version, leaving, studies)
+    study_rows.settle(connection, studies, version)
+    if not _differs(connection, collection, version):
+        raise Conflict("There is nothing to publish: approve a submission, or name one.")
+    freeze(connection, collection, version)
+    return left
+
+
+def _publish(connection: Connection, collection: int, submission: int, version: int) -> set[int]:
+    """Put the drafts of one in; the study rows of what they changed."""
     drafts = {row.id: row for row in connection.execute(_DRAFTS, {"submission": submission})}
     overlaps = [
         _Overlap(*row)
@@ -66,18 +86,17 @@ def publish(connection: Connection, collection: int, submission: int, version: i
     }
     corrected = {draft.id for draft in partners.values()}
     _flip(connection, version, drafts, {row: targets[row] for row in drafts.keys() - corrected})
-    for row in sorted(gone.keys() | partners.keys()):
-        leave(connection, row, version, gone[row], partners.get(row))
-    _settle_studies(connection, collection, submission, version, partners.values())
+    changed = {
+        _leave(connection, row, version, gone[row], partners.get(row))
+        for row in sorted(gone.keys() | partners.keys())
+    }
+    study_rows.drop_drafts(connection, submission)
+    return changed
 
 
-def withdraw(
-    connection: Connection, collection: int, version: int, leaving: Iterable[Leaving]
+def _withdraw(
+    connection: Connection, collection: int, version: int, leaving: Iterable[Leaving], studies: set[int]
 ) -> list[tuple[Leaving, int]]:
-    """Leave these out of this version and those that follow; each with the access units it lay in.
-
-    Raises NotFound where one of them is not live in the collection.
-    """
     found: list[tuple[Leaving, int]] = []
     missing: list[str] = []
     for each in leaving:
@@ -85,46 +104,39 @@ def withdraw(
         if not rows:
             missing.append("/".join(filter(None, each)))
         for row, unit, instance in rows:
-            leave(connection, row, version, None if instance is None else {instance})
+            studies.add(_leave(connection, row, version, None if instance is None else {instance}))
             found.append((each, unit))
     if missing:
         raise NotFound(f"The collection does not hold: {', '.join(missing[:NAMED])}. Nothing was published.")
     return list(dict.fromkeys(found))
 
 
-def leave(
+def _leave(
     connection: Connection,
     row: int,
     version: int,
     gone: Collection[int] | None,
     partner: Row[Any] | None = None,
-) -> None:
+) -> int:
     """Put into the place of a live series row one without the instances `gone` (None: all of them), and with
-    those of the draft `partner`.
+    those of the draft `partner`; the study row of both.
     """
-    added, frozen = connection.execute(_REVISION, {"row": row}).one()
+    place = connection.execute(_PLACE_OF, {"row": row}).one()
     left = _left(connection, row, gone)
     if partner is not None and not left:
-        _replace(connection, row, version, partner)
-    elif added == version and not frozen:
-        _change(connection, row, gone, left, partner, version)
+        _replace(connection, row, version, place, partner)
+    elif place.added_version == version and not place.frozen:
+        _change(connection, row, version, place, gone if left else None, partner)
     elif partner is not None:
-        _merge(connection, row, version, gone or (), partner)
+        _merge(connection, row, version, place, gone or (), partner)
     elif left:
         revisions.revise(connection, row, version, gone or ())
     else:
         revisions.close(connection, [row], version)
+    return int(place.study_row)
 
 
-def close_studies(connection: Connection, collection: int, version: int) -> None:
-    """Take studies without a live series out of this version and those that follow."""
-    its = SERIES.c.study_row == STUDY.c.id
-    live = exists().where(its, *_is_live(SERIES))
-    own = STUDY.c.collection_id == collection
-    connection.execute(update(STUDY).where(own, *_is_live(STUDY), ~live).values(removed_version=version))
-
-
-def differs(connection: Connection, collection: int, version: int) -> bool:
+def _differs(connection: Connection, collection: int, version: int) -> bool:
     """Whether this version holds anything else than the one before it."""
     came = (SERIES.c.added_version == version) & SERIES.c.removed_version.is_(None)
     left = (SERIES.c.removed_version == version) & (SERIES.c.added_version < version)
@@ -229,52 +241,57 @@ def _left(connection: Connection, row: int, gone: Collection[int] | None) -> boo
     return connection.execute(own).first() is not None
 
 
-def _replace(connection: Connection, row: int, version: int, partner: Row[Any]) -> None:
+def _replace(connection: Connection, row: int, version: int, place: Row[Any], partner: Row[Any]) -> None:
     """The draft stands for the whole series."""
-    place = connection.execute(_PLACE_OF, {"row": row}).one()
-    replaced, added = row, place.added_version
-    if added == version:
+    replaced = row
+    if place.added_version == version:
         # It came with this version itself: what it replaced, if anything, the draft does.
         replaced = place.replaces
         revisions.drop(connection, [row])
     else:
         revisions.close(connection, [row], version)
-    values = {"access_unit_id": place.access_unit_id, "study_row": place.study_row}
-    values |= {"added_version": version, "replaces": replaced}
-    connection.execute(update(SERIES).where(SERIES.c.id == partner.id).values(**values))
+    _put(connection, partner, version, place, replaced)
 
 
-def _merge(connection: Connection, row: int, version: int, gone: Collection[int], partner: Row[Any]) -> None:
-    """The draft and what stays of the series are one revision; it tells of the series what its first
-    instance did, if that stays.
-    """
-    place = connection.execute(_PLACE_OF, {"row": row}).one()
-    first = connection.scalar(_FIRST_INSTANCE, {"row": row})
+def _merge(
+    connection: Connection,
+    row: int,
+    version: int,
+    place: Row[Any],
+    gone: Collection[int],
+    partner: Row[Any],
+) -> None:
+    """The draft and what stays of the series are one revision."""
     revisions.close(connection, [row], version)
-    values = {"access_unit_id": place.access_unit_id, "study_row": place.study_row}
-    values |= {"added_version": version, "replaces": row}
-    connection.execute(update(SERIES).where(SERIES.c.id == partner.id).values(**values))
-    if first not in gone:
-        revisions.say_as(connection, partner.id, row)
+    _put(connection, partner, version, place, row)
     drafted = tag_writer.carried(connection, partner.id)
     revisions.copy_instances(connection, row, partner.id, gone)
     revisions.count(connection, partner.id)
+    revisions.tell_anew(connection, partner.id)
     tag_writer.copy(connection, row, partner.id)
     tag_writer.write(connection, {partner.id: drafted})
     tag_writer.lose(connection, partner.id, row, gone)
 
 
+def _put(
+    connection: Connection, draft: Row[Any], version: int, place: Row[Any], replaced: int | None
+) -> None:
+    values = {"access_unit_id": place.access_unit_id, "study_row": place.study_row}
+    values |= {"added_version": version, "replaces": replaced}
+    connection.execute(update(SERIES).where(SERIES.c.id == draft.id).values(**values))
+
+
 def _change(
     connection: Connection,
     row: int,
-    gone: Collection[int] | None,
-    left: bool,
-    partner: Row[Any] | None,
     version: int,
+    place: Row[Any],
+    gone: Collection[int] | None,
+    partner: Row[Any] | None,
 ) -> None:
-    """The same of a row that nothing names yet: in its place."""
-    if gone is None or not left:
-        if connection.execute(_PLACE_OF, {"row": row}).one().replaces is None:
+    """The same of a row that nothing names yet: in its place. `gone` None is all of it."""
+    if gone is None:
+        if place.replaces is None:
             revisions.drop(connection, [row])
         else:
             revisions.close(connection, [row], version)
@@ -284,35 +301,8 @@ def _change(
         connection.execute(update(INSTANCE).where(INSTANCE.c.series_row == partner.id).values(series_row=row))
         revisions.drop(connection, [partner.id])
     revisions.count(connection, row)
+    revisions.tell_anew(connection, row)
     tag_writer.refill(connection, [row])
-
-
-def _settle_studies(
-    connection: Connection, collection: int, submission: int, version: int, corrected: Iterable[Row[Any]]
-) -> None:
-    """Where every series of a study was corrected, the draft's row tells of the study from now on. Study rows
-    of drafts that are needed no more are dropped.
-    """
-    for uid, draft in {each.study_instance_uid: each.study_row for each in corrected}.items():
-        for unit, study, oldest in connection.execute(
-            _CORRECTED, {"collection": collection, "study": uid}
-        ).all():
-            if oldest == version and study != draft:
-                connection.execute(update(STUDY).where(STUDY.c.id == study).values(removed_version=version))
-                values = {"added_version": version, "replaces": study, "access_unit_id": unit}
-                made = revisions.copy(connection, STUDY, draft, {**values, "created_at": now()})
-                connection.execute(
-                    update(SERIES)
-                    .where(SERIES.c.study_row == study, *_is_live(SERIES))
-                    .values(study_row=made)
-                )
-    its = exists().where(SERIES.c.study_row == STUDY.c.id)
-    own = (
-        STUDY.c.submission_id == submission,
-        STUDY.c.added_version.is_(None),
-        STUDY.c.removed_version.is_(None),
-    )
-    connection.execute(delete(STUDY).where(*own, ~its))
 
 
 def _rows_of(connection: Connection, collection: int, leaving: Leaving) -> list[tuple[int, int, int | None]]:
@@ -360,12 +350,8 @@ _OVERLAPS = (
         *_is_live(_there),
     )
 )
-_REVISION = select(SERIES.c.added_version, SERIES.c.frozen).where(SERIES.c.id == bindparam("row"))
-_PLACE_OF = select(*SERIES.c["access_unit_id", "study_row", "added_version", "replaces"]).where(
+_PLACE_OF = select(*SERIES.c["access_unit_id", "study_row", "added_version", "replaces", "frozen"]).where(
     SERIES.c.id == bindparam("row")
-)
-_FIRST_INSTANCE = (
-    select(INSTANCE.c.id).where(INSTANCE.c.series_row == bindparam("row")).order_by(INSTANCE.c.id).limit(1)
 )
 _held = named(STUDY, "held_study")
 _HELD_STUDY = (
@@ -388,13 +374,4 @@ _LIVE_STUDY = (
     )
     .correlate(SERIES)
     .scalar_subquery()
-)
-_CORRECTED = (
-    select(SERIES.c.access_unit_id, SERIES.c.study_row, func.min(SERIES.c.added_version))
-    .where(
-        SERIES.c.collection_id == bindparam("collection"),
-        SERIES.c.study_instance_uid == bindparam("study"),
-        *_is_live(SERIES),
-    )
-    .group_by(SERIES.c.access_unit_id, SERIES.c.study_row)
 )

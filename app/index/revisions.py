@@ -8,27 +8,13 @@ from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection, Insert, Table, bindparam, delete, func, insert, select, update
 
-from app.index import tag_writer
+from app.index import columns, tag_writer
+from app.index.stored_form import decode_json
 from app.index.tables import INSTANCE, REQUEST_ATTRIBUTES, SERIES, SERIES_TAG_VALUE, STUDY, among
 from app.models.types import now
-
-#: What places a series row in its collection's history: all else is said of the series.
-PLACE = (
-    "id",
-    "collection_id",
-    "access_unit_id",
-    "submission_id",
-    "added_version",
-    "removed_version",
-    "replaces",
-    "created_at",
-    "study_row",
-    "frozen",
-    "number_of_series_related_instances",
-    "size",
-)
 
 
 def thaw(connection: Connection, row: int, version: int) -> int:
@@ -43,7 +29,9 @@ def revise(connection: Connection, row: int, version: int, leaving: Collection[i
     made = copy(connection, SERIES, row, {**changed, "created_at": now()})
     copy_instances(connection, row, made, leaving)
     copy_items(connection, row, made)
-    count(connection, made)
+    if leaving:
+        count(connection, made)
+        tell_anew(connection, made)
     tag_writer.copy(connection, row, made)
     tag_writer.lose(connection, made, row, leaving)
     return made
@@ -73,13 +61,16 @@ def copy_items(connection: Connection, row: int, into: int) -> None:
     connection.execute(statement, {"series_row": into, "from": row})
 
 
-def say_as(connection: Connection, row: int, other: int) -> None:
-    """Have a series row say of the series what another one says."""
-    said = [each for each in SERIES.c if each.name not in PLACE]
-    found = connection.execute(select(*said).where(SERIES.c.id == other)).one()
-    connection.execute(update(SERIES).where(SERIES.c.id == row).values(**found._mapping))
+def tell_anew(connection: Connection, row: int) -> None:
+    """Have a series row say what that of its instances says which was stored first."""
+    form = connection.execute(_FIRST, {"row": row}).scalar_one()
+    said = orjson.loads(decode_json(form))
+    told = {**columns.series_columns(said), "attributes": columns.series_attributes(said)}
+    connection.execute(update(SERIES).where(SERIES.c.id == row).values(**told))
     connection.execute(delete(REQUEST_ATTRIBUTES).where(REQUEST_ATTRIBUTES.c.series_row == row))
-    copy_items(connection, other, row)
+    items = [{**item, "series_row": row} for item in columns.request_attributes(said)]
+    if items:
+        connection.execute(insert(REQUEST_ATTRIBUTES), items)
 
 
 def count(connection: Connection, row: int) -> int:
@@ -115,6 +106,15 @@ def study_of(connection: Connection, row: int, unit: int, values: Mapping[str, A
     )
     found = connection.scalar(live)
     return int(found) if found else copy(connection, STUDY, row, {**values, "access_unit_id": unit})
+
+
+#: Copies of rows keep the moment at which they were stored.
+_FIRST = (
+    select(INSTANCE.c.dicom_json)
+    .where(INSTANCE.c.series_row == bindparam("row"))
+    .order_by(INSTANCE.c.created_at, INSTANCE.c.id)
+    .limit(1)
+)
 
 
 @cache

@@ -1,9 +1,7 @@
 """Who did what: `/api/v1/audit`, and how a collection is used."""
 
-import csv
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from io import StringIO
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -18,13 +16,12 @@ from app.routers.api import PREFIX, After, Limit, Page, problems
 from app.routers.dependencies import ACaller, AnArchive
 from app.routers.responses import CACHING
 from app.services import audit
+from app.wire import csv_out
 
 router = APIRouter(prefix=PREFIX, tags=["audit"])
 
 CSV = "text/csv; charset=utf-8"
 COLUMNS = ("at", "who", "what", "collection", "details", "chain", "number", "digest")
-#: With these a spreadsheet would begin to compute.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _MONTH = r"^[0-9]{4}-(0[1-9]|1[0-2])$|^$"
 _NO_NUL = r"^[^\x00]*$"
 
@@ -152,22 +149,12 @@ def _used(sums: Usage) -> dict[str, int]:
     return {name: getattr(sums, name) for name in Used.model_fields}
 
 
-async def _csv(entries: AsyncIterator[tuple[Entry, str]]) -> AsyncIterator[str]:
-    yield _line(COLUMNS)
+async def _csv(entries: AsyncIterator[tuple[Entry, str]]) -> AsyncIterator[bytes]:
+    yield csv_out.lines([COLUMNS])
     async for entry, collection in entries:
         told = _told(entry, collection).model_dump()
         told |= {"at": _text(entry.at), "details": orjson.dumps(entry.details).decode()}
-        yield _line(tuple(_plain(str(told[name])) for name in COLUMNS))
-
-
-def _line(values: tuple[str, ...]) -> str:
-    line = StringIO()
-    csv.writer(line).writerow(values)
-    return line.getvalue()
-
-
-def _plain(value: str) -> str:
-    return f"'{value}" if value.startswith(FORMULA) else value
+        yield csv_out.lines([[str(told[name]) for name in COLUMNS]])
 
 
 def _text(at: datetime) -> str:

@@ -1,10 +1,8 @@
 """`/api/v1/catalog`: everything that may be known here, in one table."""
 
-import csv
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import astuple
-from io import StringIO
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -16,14 +14,13 @@ from app.routers.dependencies import ACaller, AnArchive, get_ask
 from app.routers.representations import send_bytes
 from app.services import catalog
 from app.services.catalog import Row
+from app.wire import csv_out
 from app.wire.accept import Offer
 
 router = APIRouter(prefix=PREFIX, tags=["catalog"])
 
 COLUMNS = ("Source", "Data types", "Data focus", "Images", "Patients", "Availability", "License", "Link")
 OFFERS = (Offer("json", "application/json"), Offer("csv", "text/csv"), Offer("md", "text/markdown"))
-#: What a spreadsheet would take for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|!~])")
 
 
@@ -73,17 +70,7 @@ def _json(rows: Sequence[Row]) -> bytes:
 
 
 def _csv(rows: Sequence[Row]) -> bytes:
-    """As RFC 4180 has it; a text that a spreadsheet would compute has an apostrophe before it."""
-    text = StringIO()
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS)
-    for row in rows:
-        writer.writerow(_plain(value) for value in astuple(row))
-    return text.getvalue().encode()
-
-
-def _plain(value: str | int | None) -> str | int | None:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    return csv_out.lines([COLUMNS, *map(astuple, rows)])
 
 
 def _markdown(rows: Sequence[Row]) -> bytes:

@@ -32,7 +32,11 @@ _ACTS = {
     "{series}": DOWNLOAD,
     "{instance}": DOWNLOAD,
     "wado": VIEW,
+    "archive.zip": DOWNLOAD,
+    "metadata.csv": _METADATA,
 }
+#: Of these templates a part of the archive stands in others than those below a root.
+_BESIDE = ("wado", "attributes", "{attribute}", "archive.zip", "metadata.csv")
 
 
 def note(scope: MutableMapping[str, Any], archive: Archive, caller: Caller) -> None:
@@ -85,7 +89,7 @@ def _place(scope: Mapping[str, Any], status: int) -> Place:
 @lru_cache(maxsize=1024)
 def _act(template: str, method: str) -> str:
     end = template.rpartition("/")[2]
-    if "/dicom-web/" not in template and end not in ("wado", "attributes", "{attribute}"):
+    if "/dicom-web/" not in template and end not in _BESIDE:
         return _OTHER
     if method in ("HEAD", "POST"):
         return _STORE if method == "POST" else _METADATA

@@ -104,7 +104,9 @@ async def get_root(request: Request) -> Root:
     """The root in the request's path. Raises NotSignedIn, NotFound."""
     archive, path = _archive(request), request.path_params
     caller, host = await get_caller(request), public_url(request, archive)
-    root = request.scope["path"].partition("/dicom-web")[0]
+    # What stands beside a root is addressed like what is below it.
+    root = request.scope["path"].partition("/dicom-web")[0].removesuffix("/archive.zip")
+    root = root.removesuffix("/metadata.csv")
     if slug := path.get("collection"):
         if number := path.get("version"):
             return await version_root(archive, caller, host, slug, number)

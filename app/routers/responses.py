@@ -9,10 +9,10 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app.dicom.description import Json
 from app.routers.counted import INSTANCES
-from app.services.forms import DICOM_JSON, ZIP
+from app.services.forms import DICOM_JSON
 from app.services.plan import Piece, Plan
 from app.storage.object_store import FileRange
-from app.wire import coding, conditional, multipart_out, zip_out
+from app.wire import coding, conditional, multipart_out
 
 #: Whoever holds an answer asks again before using it: what one may see can change at any time.
 CACHING = {"Cache-Control": "private, no-cache", "Vary": "Accept, Accept-Encoding, Authorization, Cookie"}
@@ -34,7 +34,7 @@ class PlanResponse(Response):
         self.background = None
         self._plan = plan
         self._request = request
-        request.scope[INSTANCES] = len(plan.parts)
+        request.scope[INSTANCES] = len(plan.parts) if plan.instances is None else plan.instances
         # The boundary follows from the entity tag, so that equal tags mean equal bytes. A digest of the data
         # cannot stand in the data.
         self._boundary = plan.etag.strip('"')
@@ -73,10 +73,13 @@ class PlanResponse(Response):
         self._start, self._stop = asked or (0, size)
         head = {
             "Content-Type": part.content_type,
-            "Content-Location": part.location,
             "Accept-Ranges": "bytes",
             "Content-Length": str(self._stop - self._start),
         }
+        if part.location:
+            head["Content-Location"] = part.location
+        if self._plan.filename:
+            head["Content-Disposition"] = f'attachment; filename="{self._plan.filename}"'
         if asked is None:
             return 200, head
         return 206, head | {"Content-Range": conditional.content_range(*asked, size)}
@@ -105,32 +108,6 @@ class PlanResponse(Response):
             async for piece in part.content.stream(0, part.content.size, files=files):
                 yield piece
         yield multipart_out.closing(self._boundary)
-
-
-class ZipResponse(PlanResponse):
-    """The parts of a plan as the entries of one ZIP file, with a known Content-Length."""
-
-    def _head(self) -> tuple[int, dict[str, str]]:
-        parts = self._plan.parts
-        self._entries = [
-            zip_out.Entry(each.name, part.content.size, each.crc32, each.made)
-            for part in parts
-            if (each := part.zipped)
-        ]
-        # A folder for the study: its first instance names it.
-        name = self._entries[0].name.partition("/")[0]
-        return 200, {
-            "Content-Type": ZIP,
-            "Content-Disposition": f'attachment; filename="{name}.zip"',
-            "Content-Length": str(zip_out.content_length(self._entries)),
-        }
-
-    async def _pieces(self, files: bool) -> AsyncGenerator[Piece]:
-        for entry, part in zip(self._entries, self._plan.parts, strict=True):
-            yield zip_out.local_header(entry)
-            async for piece in part.content.stream(0, part.content.size, files=files):
-                yield piece
-        yield zip_out.closing(self._entries)
 
 
 async def send_pieces(pieces: AsyncGenerator[Piece], request: Request, send: Send) -> None:

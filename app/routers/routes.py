@@ -16,6 +16,7 @@ from app.routers import (
     cite,
     collections,
     dois,
+    downloads,
     explain,
     grants,
     groups,
@@ -42,12 +43,14 @@ DICOMWEB: tuple[tuple[str, APIRouter], ...] = (
     ("Search (QIDO-RS, PS3.18 section 10.6)", qido.router),
     ("Retrieve (WADO-RS, PS3.18 section 10.4)", wado.router),
     ("Retrieve rendered (WADO-RS, PS3.18 sections 8.3.5 and 10.4)", rendered.router),
+    ("Download", downloads.router),
     ("Retrieve by query (WADO-URI, PS3.18 section 9), also at the server's root", wado_uri.router),
     ("Store (STOW-RS, PS3.18 section 10.5)", stow.router),
 )
 #: The same, and the resources about the archive itself.
 ROUTERS = (
     *DICOMWEB,
+    ("Download whole, beside `dicom-web` of every root but the whole archive's", downloads.home),
     ("What could be searched for", attributes.router),
     ("Collections and analysis results", collections.router),
     ("Sites and access units of a collection", sites.router),

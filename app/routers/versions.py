@@ -19,7 +19,7 @@ from app.routers.api import PREFIX, After, Limit, Page, problems
 from app.routers.dependencies import ACaller, AnArchive
 from app.routers.representations import send
 from app.routers.words import Uid
-from app.services import versions
+from app.services import purges, versions
 from app.services.versions import Step
 
 router = APIRouter(prefix=PREFIX, tags=["versions"])
@@ -251,6 +251,20 @@ async def diff_manifest(
     name = f'attachment; filename="{collection}-from-{since}.csv"'
     head = {"Content-Disposition": name, "Cache-Control": "private, no-cache"}
     return StreamingResponse(_lines(root, steps), media_type="text/csv; charset=utf-8", headers=head)
+
+
+class PurgedOut(BaseModel):
+    """How much was destroyed."""
+
+    instances: int = Field(examples=[1])
+    bytes: int = Field(examples=[526000])
+
+
+@router.post("/collections/{collection}/purges", responses=problems(400, 401, 403, 404))
+async def purge(archive: AnArchive, caller: ACaller, collection: str, wanted: AWithdrawal) -> PurgedOut:
+    """Destroy a study, a series or an instance for good, in all versions, carts and drafts; owners only."""
+    found = await purges.purge(archive, caller, collection, wanted.said())
+    return PurgedOut(**found._asdict())
 
 
 @router.get("/changes", response_model=Page[FedOut], responses=problems(400, 401))

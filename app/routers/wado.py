@@ -11,11 +11,11 @@ from app.routers.attended import attended
 from app.routers.below_root import RootRoute
 from app.routers.dependencies import ARoot, get_ask
 from app.routers.documents import data_sets
-from app.routers.responses import PlanResponse, ZipResponse
+from app.routers.responses import PlanResponse
 from app.services import metadata as stored
 from app.services import pixel_data as pixels
 from app.services import retrieve
-from app.services.forms import DICOM, DICOM_JSON, DICOM_XML, ZIP, ZIPPED
+from app.services.forms import DICOM, DICOM_JSON, DICOM_XML, ZIP
 from app.services.root import Root
 
 router = APIRouter(tags=["WADO-RS"], route_class=RootRoute)
@@ -164,7 +164,7 @@ def frame_numbers(frames: str) -> tuple[int, ...]:
 
 async def _instances(request: Request, root: Root, resource: Resource) -> Response:
     plan = await attended(request, root, retrieve.instances(root, resource, get_ask(request)))
-    return ZipResponse(plan, request) if plan.offer.name == ZIPPED else PlanResponse(plan, request)
+    return PlanResponse(plan, request)
 
 
 async def _pixel_data(request: Request, root: Root, resource: Resource) -> Response:

@@ -6,7 +6,6 @@ plan can fail but the store or the disk themselves, and no database connection i
 
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -105,22 +104,12 @@ class Scratch:
                 yield await stream.read(min(PIECE, stop - position))
 
 
-@dataclass(frozen=True, slots=True)
-class Zipped:
-    """Its path in a ZIP file, the CRC-32 of its bytes, and when it was stored."""
-
-    name: str
-    crc32: int
-    made: datetime
-
-
 class Part(NamedTuple):
-    """One part of an answer: its headers, its content, and of an instance what a ZIP file says of it."""
+    """One part of an answer: its headers, and its content. A `location` of "" is not told."""
 
     content_type: str
     location: str
     content: Content
-    zipped: Zipped | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +117,13 @@ class Plan:
     """An answer: the form agreed on, its parts in order, and a strong entity tag over all that was decided.
 
     Whoever sends it calls `close` afterwards, sent or not: it lets go of what is held for this plan.
+    `instances` says how many there are where that is not the number of parts, `filename` how a browser is to
+    call what it keeps.
     """
 
     offer: Offer
     parts: tuple[Part, ...]
     etag: str
     close: Callable[[], None] = lambda: None
+    instances: int | None = None
+    filename: str = ""

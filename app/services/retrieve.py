@@ -8,6 +8,7 @@ the cache before the first byte is sent.
 from collections.abc import Callable, Sequence
 from functools import partial
 from hashlib import sha256
+from typing import TypeVar
 
 from app.archive import Archive
 from app.dicom import bulkdata as bulk
@@ -20,16 +21,19 @@ from app.index.locate import Located
 from app.index.locate import Part as Column
 from app.services import forms
 from app.services.convert import EDITION, Conversion, FramesOf, Read
-from app.services.plan import Content, Part, Plan, Ready, Stored, StoredFrame, Zipped
+from app.services.plan import Content, Part, Plan, Ready, Stored, StoredFrame
 from app.services.refusals import refuse
 from app.services.root import Ask, Root
-from app.storage import keys
+from app.services.zipped import AtHand, Zip, behind, digest, member
 from app.storage.object_store import ObjectStore
 from app.storage.open import as_path
 from app.threads import in_thread
 from app.viewer import Capability
 from app.wire.accept import Offer
 from app.wire.conditional import etag
+from app.wire.zip_out import Mark
+
+T = TypeVar("T")
 
 PIXEL_DATA = "7FE00010"
 ENCAPSULATED_DOCUMENT = "00420011"
@@ -47,6 +51,8 @@ async def instances(root: Root, resource: Resource, ask: Ask) -> Plan:
     found = await located(root, resource)
     uids = frozenset(row.transfer_syntax_uid for row in found)
     offer = ask.choose_from(forms.instance_offers, uids, single=resource.instance is not None)
+    if offer.name == forms.ZIPPED:
+        return await _zipped(root, found, offer, ask)
     changing = [row for row in found if forms.converts(offer, row.transfer_syntax_uid)]
     tag = _instances_tag(root, offer, found, changing)
     ask.require_change(tag)
@@ -129,9 +135,9 @@ def _instances_tag(root: Root, offer: Offer, rows: Sequence[Located], converted:
     return entity_tag(root, offer, rows, EDITION, [row.object_key for row in converted])
 
 
-async def _in_slices(root: Root, rows: Sequence[Located], part: Callable[[Located], Part]) -> list[Part]:
+async def _in_slices(root: Root, rows: Sequence[Located], part: Callable[[Located], T]) -> list[T]:
     """The part of each row; those of many are made in turn with whoever else plans."""
-    parts: list[Part] = []
+    parts: list[T] = []
     for start in range(0, len(rows), SLICE):
         if len(rows) > 1:
             await root.archive.planning.take()
@@ -142,15 +148,17 @@ async def _in_slices(root: Root, rows: Sequence[Located], part: Callable[[Locate
 def _instance_part(root: Root, row: Located, offer: Offer, uid: str, converted: Content | None) -> Part:
     stored = Stored(root.archive.store, row.object_key, ((0, row.size),))
     sent = uid if converted else row.transfer_syntax_uid
-    zipped = _zipped(row) if offer.name == forms.ZIPPED else None
-    return Part(
-        f"{forms.DICOM}; transfer-syntax={sent}", f"{root.url}/{row.path}", converted or stored, zipped
-    )
+    return Part(f"{forms.DICOM}; transfer-syntax={sent}", f"{root.url}/{row.path}", converted or stored)
 
 
-def _zipped(row: Located) -> Zipped:
-    name = f"{row.study}/{row.series}/{row.instance}.dcm"
-    return Zipped(name, row.crc32, keys.made(row.object_key))
+async def _zipped(root: Root, found: Sequence[Located], offer: Offer, ask: Ask) -> Plan:
+    """The instances alone, as stored, in one ZIP file. Raises NotModified."""
+    members = await _in_slices(root, found, partial(member, root.archive.store))
+    tag = etag((await in_thread(digest, members, [row.sha256 for row in found])).hex()[:32])
+    ask.require_change(tag)
+    content = Zip((AtHand(members),), (Mark(), behind(Mark(), (each.entry for each in members))))
+    parts, name = (Part(forms.ZIP, "", content),), f"{found[0].study}.zip"
+    return Plan(offer, parts, tag, instances=len(found), filename=name)
 
 
 def require_few(frames: int) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from app.access.callers import Caller
 from app.archive import Archive
-from app.errors import Conflict, Forbidden, InvalidRequest, NotFound
+from app.errors import Forbidden, InvalidRequest, NotFound
 from app.index import changes, publish, tombstones
 from app.index.changes import START, Change, Counts, Cursor
 from app.index.publish import Leaving
@@ -70,21 +70,20 @@ async def publish_version(
     def write(connection: Connection) -> Version:
         number = versions.begin(connection, found.id)
         taken = versions.take(connection, found.id, submissions, number)
-        for submission in taken:
-            publish.publish(connection, found.id, submission, number)
         leaving = [*(each for proposed in taken.values() for each in proposed), *withdrawals]
-        left = _withdraw(connection, found, number, leaving, caller.name)
-        publish.close_studies(connection, found.id, number)
-        publish.freeze(connection, found.id, number)
-        if not publish.differs(connection, found.id, number):
-            raise Conflict("There is nothing to publish: approve a submission, or name one.")
+        reasons = {Leaving(each.study, each.series, each.instance): each.reason for each in leaving}
+        left = publish.publish(connection, found.id, number, taken, reasons)
+        tombstones.put(
+            connection, (_tombstone(found, number, caller, reasons[each[0]], *each) for each in left)
+        )
         versions.add(connection, found.id, number, note, caller.name)
         version = versions.get(connection, found.id, number)
         assert version
         doi_jobs.changed(connection, found.id)
         webhooks.announce(connection, webhooks.PUBLISHED, found.id, number)
         if left:
-            webhooks.announce(connection, webhooks.WITHDRAWAL, found.id, number, left)
+            units = sorted({unit for _, unit in left})
+            webhooks.announce(connection, webhooks.WITHDRAWAL, found.id, number, units)
         said = {"version": number, "submissions": len(taken), "withdrawals": len(leaving)}
         audit.enter(connection, caller.name, "version.publish", collection=found.id, **said)
         return version
@@ -102,31 +101,21 @@ def require_everywhere(viewer: Viewer, collection: Known) -> None:
         raise Forbidden("Versions are published by those who curate or own the whole collection.")
 
 
-def _withdraw(
-    connection: Connection, collection: Known, version: int, leaving: Iterable[Withdrawal], by: str
-) -> list[int]:
-    """Leave these out of the version; the access units that something is gone from."""
-    reasons = {Leaving(each.study, each.series, each.instance): each.reason for each in leaving}
-    found = publish.withdraw(connection, collection.id, version, reasons)
-    tombstones.put(
-        connection,
-        (
-            {
-                "collection_id": collection.id,
-                "access_unit_id": unit,
-                "version": version,
-                "study_instance_uid": each.study,
-                "series_instance_uid": each.series,
-                "sop_instance_uid": each.instance,
-                "reason": reasons[each],
-                "by": by,
-                "purged": False,
-                "object_key": "",
-            }
-            for each, unit in found
-        ),
-    )
-    return sorted({unit for _, unit in found})
+def _tombstone(
+    collection: Known, version: int, caller: Caller, reason: str, left: Leaving, unit: int
+) -> dict[str, object]:
+    return {
+        "collection_id": collection.id,
+        "access_unit_id": unit,
+        "version": version,
+        "study_instance_uid": left.study,
+        "series_instance_uid": left.series,
+        "sop_instance_uid": left.instance,
+        "reason": reason,
+        "by": caller.name,
+        "purged": False,
+        "object_key": "",
+    }
 
 
 async def page(

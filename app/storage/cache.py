@@ -100,7 +100,15 @@ class Cache:
             with suppress(OSError):
                 path.unlink()
 
+    async def clear(self) -> None:
+        """Remove every entry; who is reading one still has it."""
+        await in_thread(self._clear)
+
     # What follows runs in threads.
+
+    def _clear(self) -> None:
+        with facts(), boot.locked(self._lock):
+            self._set_total(self._throw_out(-1))
 
     def _require_room(self) -> None:
         with facts():

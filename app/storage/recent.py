@@ -28,6 +28,11 @@ class Recent(Generic[T]):
             self._entries.move_to_end(name)
         return found
 
+    def clear(self) -> None:
+        """Keep nothing."""
+        self._left += sum(map(len, self._entries.values()))
+        self._entries.clear()
+
     def keep(self, name: str, data: T) -> None:
         """Keep bytes for as long as there is room for them, or not at all when they are too many."""
         if len(data) > self.largest or name in self._entries:

@@ -1,13 +1,13 @@
 """Writing ZIP files whose entries are stored as they are (APPNOTE 6.3; ZIP64 where 32 bits do not suffice).
 
-A file is, for each entry, `local_header` and then the entry's own bytes, and at the end `closing`. Sizes and
-checksums are known beforehand, so that every reader takes it, and its length is known too.
+A file is, for each entry, `local_header` and then the entry's own bytes; then a `central_header` for each;
+and at last the `ending`. Sizes and checksums are known beforehand, so that every reader takes it, and so is
+where everything stands: a `Mark` between two entries says all that is to be known of what is before it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from struct import Struct
+from typing import NamedTuple, Self
 
 _LOCAL = Struct("<4s5H3I2H")
 _CENTRAL = Struct("<4s6H3I5H2I")
@@ -24,14 +24,36 @@ _FLAGS = 1 << 11
 _EARLIEST = datetime(1980, 1, 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One entry: its path in the file, its size in bytes, the CRC-32 of its bytes, and when it was made."""
 
     name: str
     size: int
     crc32: int
     made: datetime
+
+
+class Mark(NamedTuple):
+    """A place between entries: how many stand before it, in how many bytes, and what these add to the
+    directory.
+    """
+
+    entries: int = 0
+    offset: int = 0
+    directory: int = 0
+
+    def after(self, entry: Entry) -> Self:
+        """The place behind an entry that stands here."""
+        name, large = len(entry.name.encode()), entry.size >= _BEYOND_32
+        local = _LOCAL.size + name + (20 if large else 0) + entry.size
+        wide = (16 if large else 0) + (8 if self.offset >= _BEYOND_32 else 0)
+        central = _CENTRAL.size + name + (wide and wide + 4)
+        return self.__class__(self.entries + 1, self.offset + local, self.directory + central)
+
+    @property
+    def size(self) -> int:
+        """The size in bytes of the whole file, where no entry follows."""
+        return self.offset + self.directory + len(ending(self))
 
 
 def local_header(entry: Entry) -> bytes:
@@ -44,28 +66,8 @@ def local_header(entry: Entry) -> bytes:
     return _LOCAL.pack(b"PK\x03\x04", *fields) + name + more
 
 
-def closing(entries: Sequence[Entry]) -> bytes:
-    """What stands after the bytes of the last entry: the directory of all, and its end."""
-    offsets = list(_offsets(entries))
-    directory = b"".join(map(_central_header, entries, offsets))
-    return directory + _end(len(entries), len(directory), offsets[-1])
-
-
-def content_length(entries: Sequence[Entry]) -> int:
-    """The size in bytes of the whole file."""
-    return list(_offsets(entries))[-1] + len(closing(entries))
-
-
-def _offsets(entries: Iterable[Entry]) -> Iterator[int]:
-    """Where each entry begins, and where the last one ends."""
-    offset = 0
-    yield offset
-    for entry in entries:
-        offset += len(local_header(entry)) + entry.size
-        yield offset
-
-
-def _central_header(entry: Entry, offset: int) -> bytes:
+def central_header(entry: Entry, offset: int) -> bytes:
+    """What the directory says of an entry that stands at this offset."""
     name = entry.name.encode()
     large = entry.size >= _BEYOND_32
     wide = [entry.size] * 2 if large else []
@@ -76,8 +78,9 @@ def _central_header(entry: Entry, offset: int) -> bytes:
     return _CENTRAL.pack(b"PK\x01\x02", *head, len(name), len(more), 0, 0, 0, _MODE, place) + name + more
 
 
-def _end(count: int, size: int, offset: int) -> bytes:
-    """The end of the directory, which is `size` bytes from `offset` on."""
+def ending(last: Mark) -> bytes:
+    """What stands behind the directory of a file whose entries end at this mark."""
+    count, offset, size = last
     few, short, near = min(count, _BEYOND_16), min(size, _BEYOND_32), min(offset, _BEYOND_32)
     plain = _END.pack(b"PK\x05\x06", 0, 0, few, few, short, near, 0)
     if count < _BEYOND_16 and max(size, offset) < _BEYOND_32:

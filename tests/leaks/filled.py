@@ -202,7 +202,6 @@ def _cut(connection: Connection, world: World) -> None:
         connection.execute(insert(CART_SERIES), [{"cart_id": FIRST, "series_row": each} for each in rows])
     for collection in collections:
         _withdraw(connection, world, collection)
-        publish.close_studies(connection, FIRST + collection, 2)
         _put_version(connection, FIRST + collection, 2)
 
 
@@ -222,9 +221,9 @@ def _withdraw(connection: Connection, world: World, collection: int) -> None:
     gone = sorted(
         address for of, *address in map(list, world.withdrawn) if of == collection and tuple(address) in held
     )
-    for leaving, unit in publish.withdraw(
-        connection, FIRST + collection, 2, (Leaving(*each) for each in gone)
-    ):
+    if not gone:
+        return
+    for leaving, unit in publish.publish(connection, FIRST + collection, 2, (), map(Leaving._make, gone)):
         row = {"collection_id": FIRST + collection, "access_unit_id": unit, "version": 2, "purged": False}
         row |= {"study_instance_uid": leaving.study, "series_instance_uid": leaving.series}
         row |= {"sop_instance_uid": leaving.instance, "reason": "Withdrawn", "by": "owner", "object_key": ""}

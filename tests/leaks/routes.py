@@ -71,6 +71,10 @@ BELOW: dict[str, list[tuple[str, dict[str, str]]]] = {
     _STUDY + "/thumbnail": [("", _PNG)],
     "/wado": [(_ASKED, {}), (_ASKED + "&contentType=application/dicom", {})],
     "/": [("", {})],
+    _STUDY + "/archive.zip": [("", {}), ("", {"range": "bytes=-99"}), ("", {"if-none-match": "*"})],
+    _SERIES + "/archive.zip": [("", {})],
+    _STUDY + "/metadata.csv": [("", {}), ("?level=instance", {})],
+    _SERIES + "/metadata.csv": [("", {})],
 }
 _COLLECTION = "?collection={collection}"
 _NAMED = "/api/v1/collections/{collection}"
@@ -139,6 +143,12 @@ BESIDE: dict[str, list[str]] = {
     "/api/v1/requests": ["", _COLLECTION],
     "/api/v1/requests/{number}": [""],
     "/api/v1/audit": ["", _COLLECTION],
+    **{
+        root.replace("dicom-web", what): queries
+        for root in ROOTS
+        if "{" in root
+        for what, queries in (("archive.zip", [""]), ("metadata.csv", ["", "?level=instance"]))
+    },
     "/api/v1/collections/{collection}/usage": [""],
 }
 #: What the owner is told of everybody, and what is another thing at every moment.

@@ -1,0 +1,55 @@
+"""Purging for a caller: rows at once, objects right afterwards, and after a crash when the archive opens."""
+
+from contextlib import suppress
+
+from sqlalchemy import Connection
+
+from app.access.callers import Caller
+from app.archive import Archive
+from app.errors import NotFound, ObjectNotFound
+from app.index import purge as rows
+from app.index.publish import Leaving
+from app.index.purge import Purged
+from app.registry import audit, rights, versions
+from app.registry.versions import Withdrawal
+from app.services.owners import owned
+
+
+async def purge(archive: Archive, caller: Caller, slug: str, wanted: Withdrawal) -> Purged:
+    """Destroy what lies at an address in a collection, in every version, cart and draft; owners only.
+
+    Raises NotSignedIn, NotFound, Forbidden. After StoreUnavailable the rows are gone, and the objects follow
+    when the archive is opened again, or with the next purge.
+    """
+    collection = await owned(archive, caller, slug)
+    address = Leaving(wanted.study, wanted.series, wanted.instance)
+
+    def write(connection: Connection) -> Purged:
+        version = versions.begin(connection, collection.id)
+        said = {"reason": wanted.reason, "by": caller.name}
+        found = rows.purge(connection, collection.id, address, version, said)
+        if not found.instances:
+            raise NotFound("The collection holds nothing of this.")
+        rights.changed(connection)
+        told = {"address": "/".join(filter(None, address)), "instances": found.instances}
+        audit.enter(connection, caller.name, "purge", collection=collection.id, **told)
+        return found
+
+    found = await archive.database.write(write)
+    await finish(archive)
+    return found
+
+
+async def finish(archive: Archive) -> None:
+    """Delete the objects of what was purged, and whatever was made of them."""
+    doomed = await archive.database.lookup(rows.doomed)
+    if not doomed:
+        return
+    for _, key in doomed:
+        with suppress(ObjectNotFound):
+            await archive.store.delete(key)
+    archive.recent.clear()
+    await archive.cache.clear()
+    done = [row for row, _ in doomed]
+    await archive.database.write(lambda connection: rows.destroyed(connection, done))
+    await archive.database.settle()
