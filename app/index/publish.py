@@ -125,7 +125,7 @@ def _leave(
     those of the draft `partner`; the study row of both. What is yet to be written into the tag index, of
     drafts with which something stays, goes into `drafted`.
     """
-    place = connection.execute(_PLACE_OF, {"row": row}).one()
+    place: Any = connection.execute(_PLACE_OF, {"row": row}).one()
     left = gone is not None and place.number_of_series_related_instances > len(gone)
     if partner is not None and not left:
         _replace(connection, row, version, place, partner)
