@@ -1,9 +1,7 @@
 """Versions of collections, what changed between them, and the feed of changes."""
 
-import csv
 from collections.abc import AsyncIterator
 from datetime import datetime
-from io import StringIO
 from typing import Annotated, Literal
 from urllib.parse import quote
 
@@ -21,6 +19,7 @@ from app.routers.representations import send
 from app.routers.words import Uid
 from app.services import purges, versions
 from app.services.versions import Step
+from app.wire import csv_out
 
 router = APIRouter(prefix=PREFIX, tags=["versions"])
 
@@ -264,7 +263,7 @@ class PurgedOut(BaseModel):
 async def purge(archive: AnArchive, caller: ACaller, collection: str, wanted: AWithdrawal) -> PurgedOut:
     """Destroy a study, a series or an instance for good, in all versions, carts and drafts; owners only."""
     found = await purges.purge(archive, caller, collection, wanted.said())
-    return PurgedOut(**found._asdict())
+    return PurgedOut(instances=found.instances, bytes=found.bytes)
 
 
 @router.get("/changes", response_model=Page[FedOut], responses=problems(400, 401))
@@ -335,19 +334,16 @@ def _instances(change: Change, found: versions.Instances) -> InstancesOut:
     )
 
 
-async def _lines(root: str, steps: AsyncIterator[list[Step]]) -> AsyncIterator[str]:
-    yield "action,study,series,instance,sha256,bytes,url\r\n"
+async def _lines(root: str, steps: AsyncIterator[list[Step]]) -> AsyncIterator[bytes]:
+    yield csv_out.lines([("action", "study", "series", "instance", "sha256", "bytes", "url")])
     async for found in steps:
-        text = StringIO()
-        writer = csv.writer(text)
-        for act, study, series, instance, *rest in ((*_told(each),) for each in found):
-            address = f"{root}/studies/{study}/series/{series}/instances/{instance}"
-            writer.writerow((act, study, series, instance, *rest, address if act == "fetch" else ""))
-        yield text.getvalue()
+        yield csv_out.lines(_line(root, each) for each in found)
 
 
-def _told(step: Step) -> tuple[str, str, str, str, str, int]:
-    return step.act, step.study, step.series, step.instance, step.sha256, step.size
+def _line(root: str, step: Step) -> tuple[str | int, ...]:
+    address = f"{root}/studies/{step.study}/series/{step.series}/instances/{step.instance}"
+    named = step.act, step.study, step.series, step.instance, step.sha256, step.size
+    return (*named, address if step.act == "fetch" else "")
 
 
 def _number(after: str) -> int:
