@@ -61,7 +61,7 @@ def test_versions_that_stay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         run(program, archive.url)
     change, cited, cart, *same = capsys.readouterr().out.splitlines()
     assert change == "replaced 00081030"
-    assert cited.startswith("Doe, J. (") and "). Head CT (Version 1) [Data set]. " in cited
+    assert re.match(r"Doe, J\. \(\d{4}\)\. Head CT \(Version 1\) \[Data set\]\. ", cited)
     assert cart == "None of 1 series may not be used commercially. 4 identifiers"
     assert same == ["DICOMweb: True", "ZIP: True"]
 
