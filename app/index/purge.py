@@ -11,7 +11,9 @@ from app.index.tables import INSTANCE, SERIES, SERIES_TAG_VALUE, TAG_VALUE, TOMB
 
 
 class Purged(NamedTuple):
-    """How much was destroyed, of which access units: instances by UID, however many revisions named them."""
+    """How much was destroyed: instances by UID, however many revisions named them, and the access units of
+    those that were published.
+    """
 
     instances: int
     bytes: int
@@ -47,7 +49,7 @@ def purge(
     study_rows.drop_empty(connection, studies, version)
     study_rows.tell_anew(connection, studies)
     _forget(connection, values)
-    units = frozenset(row.access_unit_id for row in found)
+    units = frozenset(row.access_unit_id for row in found if row.added_version is not None)
     return Purged(len({row.sop_instance_uid for row in found}), sum(row.size for row in once.values()), units)
 
 
@@ -66,7 +68,7 @@ def _instances(collection: int, address: Leaving) -> Any:
     parts = (SERIES.c.study_instance_uid, SERIES.c.series_instance_uid, INSTANCE.c.sop_instance_uid)
     at: list[ColumnElement[bool]] = [column == uid for column, uid in zip(parts, address, strict=True) if uid]
     columns = INSTANCE.c["id", "series_row", "sop_instance_uid", "object_key", "sha256", "size"]
-    more = SERIES.c["study_instance_uid", "series_instance_uid", "access_unit_id"]
+    more = SERIES.c["study_instance_uid", "series_instance_uid", "access_unit_id", "added_version"]
     joined = select(*columns, *more).join_from(SERIES, INSTANCE, INSTANCE.c.series_row == SERIES.c.id)
     return joined.where(SERIES.c.collection_id == collection, *at)
 
