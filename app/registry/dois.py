@@ -15,6 +15,8 @@ from app.registry.tables import CART, COLLECTION, DOI, VERSION
 DRAFT, REGISTERED, FINDABLE = "draft", "registered", "findable"
 #: The states in which a DOI leads somewhere.
 PUBLIC = (REGISTERED, FINDABLE)
+#: How `of` begins where it is a cart.
+_CART = "cart/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,11 @@ def of(connection: Connection, what: str) -> Doi | None:
 def of_collections(connection: Connection, collections: Iterable[int]) -> list[Doi]:
     """Those of these collections and of their versions, the collections' own first."""
     return _dois(connection, DOI.c.collection_id.in_(list(collections)))
+
+
+def of_carts(connection: Connection) -> dict[str, Doi]:
+    """Those of carts, by the key of each."""
+    return {each.of.removeprefix(_CART): each for each in _dois(connection, DOI.c.of.startswith(_CART))}
 
 
 def want(

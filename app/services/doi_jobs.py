@@ -3,6 +3,7 @@
 from sqlalchemy import Connection
 
 from app import jobs
+from app.index import carts
 from app.registry import dois
 from app.registry.dois import Doi
 
@@ -16,9 +17,11 @@ def enqueue(connection: Connection, doi: Doi) -> None:
 
 def changed(connection: Connection, *collections: int) -> None:
     """Say, in the transaction that changes what may be said of collections, that it does: what DataCite was
-    told of them and of their versions is told anew.
+    told of them, of their versions, and of the carts that hold something of them is told anew.
     """
-    for each in dois.of_collections(connection, collections):
+    of_carts = dois.of_carts(connection)
+    holding = carts.holding(connection, of_carts, collections) if of_carts else ()
+    for each in (*dois.of_collections(connection, collections), *(of_carts[key] for key in holding)):
         enqueue(connection, each)
 
 

@@ -38,6 +38,14 @@ _EVENTS = {
     (REGISTERED, FINDABLE): "publish",
     (FINDABLE, REGISTERED): "hide",
 }
+#: Of the attributes that may be empty every one is sent: DataCite keeps what it is not told anew.
+_EMPTY: Mapping[str, Any] = {
+    name: []
+    for name in (
+        *("subjects", "contributors", "dates", "alternateIdentifiers", "relatedIdentifiers", "sizes"),
+        *("formats", "rightsList", "descriptions", "fundingReferences"),
+    )
+}
 _HIDDEN = "Its metadata are hidden, and those of a DOI are public"
 
 
@@ -115,7 +123,7 @@ async def _carry_out(archive: Archive, register: Register, citable: Citable, doi
     attributes: dict[str, Any] = {}
     if work is not None:
         work = replace(work, identifier=doi.identifier)
-        attributes = {**await in_thread(_metadata, work), "url": work.url}
+        attributes = {**_EMPTY, **await in_thread(_metadata, work), "url": work.url}
     digest = sha256(orjson.dumps(attributes, option=orjson.OPT_SORT_KEYS)).digest()
     if doi.identifier.startswith("10."):
         state = await _send(archive, doi, wanted, attributes, digest)

@@ -173,6 +173,7 @@ async def move(
 
     def write(connection: Connection) -> Moved:
         moved = moves.move(connection, found.id, sources, unit, studies=studies, series=series)
+        doi_jobs.changed(connection, found.id)
         said = {"unit": unit, "series": moved.series, "instances": moved.instances}
         audit.enter(connection, who=caller.name, what="series.move", collection=found.id, **said)
         return moved

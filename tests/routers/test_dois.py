@@ -369,3 +369,65 @@ async def test_of_a_cart_only_what_a_stranger_finds_is_told(house: House, fake: 
     wanted = {"state": "findable"}
     answer = await house.browser.post(f"/api/v1/carts/{only}/doi", json=wanted, headers=OWNER)
     assert answer.status_code == 409
+
+
+async def cited(house: House) -> tuple[str, str]:
+    """A cart for anyone with a findable DOI; its key and DOI."""
+    await make(house, rolling=True)
+    await house.store("chest-ct")
+    key = await cart(house, audience="anyone")
+    path = f"/api/v1/carts/{key}/doi"
+    answer = await house.browser.post(path, json={"state": "findable"}, headers=OWNER)
+    assert answer.status_code == 202, answer.text
+    await work(house)
+    return key, (await house.browser.get(path, headers=OWNER)).json()["identifier"]
+
+
+async def test_a_cart_whose_doi_is_on_its_way_stays(house: House, fake: Fake) -> None:
+    await make(house, rolling=True)
+    await house.store("chest-ct")
+    key = await cart(house, audience="anyone")
+    address = f"/api/v1/carts/{key}"
+    await house.browser.post(f"{address}/doi", json={"state": "findable"}, headers=OWNER)
+    for _ in range(2):
+        assert (await house.browser.delete(address, headers=OWNER)).status_code == 409
+        await work(house)
+
+
+async def test_what_is_said_of_a_cart_follows_who_may_see_what_is_in_it(house: House, fake: Fake) -> None:
+    _, doi = await cited(house)
+    path = "/api/v1/collections/chest-ct/units"
+    [unit] = (await house.browser.get(path, headers=OWNER)).json()["items"]
+    for tier, hidden, state in (("private", True, "registered"), ("open", False, "findable")):
+        new = {"tier": tier, "hidden": hidden}
+        answer = await house.browser.patch(f"{path}/{unit['id']}", json=new, headers=OWNER)
+        assert answer.status_code == 200, answer.text
+        await work(house)
+        assert fake.dois[doi]["state"] == state
+
+
+async def test_what_is_said_of_a_collection_and_its_carts_follows_what_is_moved(
+    house: House, fake: Fake
+) -> None:
+    _, doi = await cited(house)
+    whole = await minted(house)
+    assert "1 series" in fake.dois[whole]["sizes"]
+    path = "/api/v1/collections/chest-ct/units"
+    made = await house.browser.post(path, json={"tier": "private", "hidden": True}, headers=OWNER)
+    assert made.status_code == 201, made.text
+    await work(house)
+    series = f"{path}/{made.json()['id']}/series"
+    moved = await house.browser.post(series, json={"studies": ["1.2.3"]}, headers=OWNER)
+    assert moved.status_code == 200, moved.text
+    await work(house)
+    assert "1 series" not in fake.dois[whole].get("sizes", [])
+    assert fake.dois[doi]["state"] == "registered"
+
+
+async def test_a_cart_of_which_nothing_is_left_is_found_no_longer(house: House, fake: Fake) -> None:
+    _, doi = await cited(house)
+    wanted = {"study": "1.2.3", "reason": "x"}
+    purged = await house.browser.post("/api/v1/collections/chest-ct/purges", json=wanted, headers=OWNER)
+    assert purged.status_code == 200, purged.text
+    await work(house)
+    assert fake.dois[doi]["state"] == "registered"
