@@ -54,7 +54,7 @@ class NewCart(Named):
 class UnderLicence(BaseModel):
     """How much of a cart comes from a collection, under its licence."""
 
-    collection: str = Field(examples=["chest-ct"])
+    collection: str | None = Field(description="None of one that you may not know of", examples=["chest-ct"])
     licence: str = Field(examples=["CC-BY-NC-4.0"])
     licence_url: str = Field(examples=["https://creativecommons.org/licenses/by-nc/4.0/"])
     doi: str | None = Field(examples=["10.1234/abcd-1234"])
