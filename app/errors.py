@@ -158,6 +158,18 @@ class ProviderUnavailable(Fact):
     """The OpenID provider does not answer; try again later."""
 
 
+class RemoteRefused(Fact):
+    """Another service will not do what it was asked, however often it is asked."""
+
+
+class RemoteUnavailable(Fact):
+    """Another service does not answer, or asks to be asked later."""
+
+    def __init__(self, detail: str = "", seconds: float = 0) -> None:
+        super().__init__(detail)
+        self.seconds = seconds
+
+
 class FetchFailed(Fact):
     """What was to be fetched was not to be had, or is not what it should be."""
 

@@ -19,12 +19,15 @@ from app.routers import (
     capabilities,
     carts,
     catalog,
+    cite,
     collections,
+    dois,
     downloads,
     explain,
     grants,
     groups,
     health,
+    jobs,
     me,
     pages,
     problems,
@@ -41,12 +44,14 @@ from app.routers import (
     viewer,
     wado,
     wado_uri,
+    webhooks,
 )
 from app.routers.below_root import put_below
 from app.routers.dependencies import named_cart, named_collection, named_submission, named_version
 from app.routers.heads import heads
 from app.routers.middleware import middleware
 from app.services import purges
+from app.services.background import working
 from app.services.views import audited
 from app.settings import Settings
 
@@ -104,6 +109,10 @@ BESIDE = (
     accounts.router,
     tokens.router,
     share_links.router,
+    dois.router,
+    cite.router,
+    jobs.router,
+    webhooks.router,
 )
 
 
@@ -133,7 +142,7 @@ def create_app(settings: Settings | None = None, *, warm: bool = False) -> FastA
         await purges.finish(archive)
         warming = asyncio.create_task(archive.codecs.warm()) if warm else None
         try:
-            async with audited(archive):
+            async with audited(archive), working(archive):
                 yield
         finally:
             if warming:

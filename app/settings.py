@@ -23,7 +23,7 @@ _ORIGIN = re.compile(r"https?://[a-z0-9.\-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+
 
 Network = IPv4Network | IPv6Network
 #: Settings that hold a secret: each may also be given as the path of a file, in `{name}_file`.
-SECRETS = ("owner_token", "oidc_client_secret", "database", "log_key")
+SECRETS = ("owner_token", "oidc_client_secret", "database", "log_key", "datacite_password")
 
 
 class Settings(BaseSettings):
@@ -118,6 +118,25 @@ class Settings(BaseSettings):
     spare_bytes: ByteSize = Field(default=ByteSize(1 * GIB), ge=0)
     """Nothing is converted (503), no picture kept, while the disk of `data` has less room than this."""
 
+    jobs: bool = True
+    """The server's own workers do what is to be done in the background."""
+    publisher: str = Field(default="Reading Room", min_length=1, max_length=300)
+    """Who publishes what lies here: it stands in citations and in the metadata of DOIs."""
+    publisher_ror: str = Field(default="", pattern=r"^(https://ror\.org/0[a-z0-9]{8})?$")
+    """The publisher's address at ROR, such as `https://ror.org/04xm1d337`."""
+    datacite_url: str = Field(default="https://api.test.datacite.org", pattern=r"^https?://[^/?#@\s]+$")
+    """DataCite's REST API: by default the one for tests; `https://api.datacite.org` makes DOIs that last."""
+    datacite_repository: str | None = None
+    """The account of our repository at DataCite, such as `ABCD.ARCHIVE`; by default there are no DOIs."""
+    datacite_password: SecretStr | None = None
+    """The password of that account."""
+    datacite_password_file: Path | None = None
+    """A file that holds `datacite_password`."""
+    datacite_prefix: str | None = Field(default=None, pattern=r"^10\.[0-9]{4,9}$")
+    """The prefix of our DOIs, such as `10.12345`."""
+    webhook_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    """Hosts, with their ports, that webhooks may reach though they are not public: `localhost:9000`."""
+
     @classmethod
     def load(cls, **chosen: Any) -> Self:
         """Settings from the environment, `chosen` winning over it where not None.
@@ -168,6 +187,12 @@ class Settings(BaseSettings):
         if not all(origin == "*" or _ORIGIN.fullmatch(origin) for origin in origins):
             raise ValueError("give origins such as https://viewer.example.org, separated by commas, or *")
         return origins
+
+    @field_validator("webhook_hosts", mode="before")
+    @classmethod
+    def _hosts(cls, value: Any) -> Any:
+        names = value.split(",") if isinstance(value, str) else [str(each) for each in value]
+        return tuple(name.strip().lower() for name in names if name.strip())
 
     @field_validator("public_url")
     @classmethod
@@ -249,6 +274,13 @@ class Settings(BaseSettings):
         if self.owner_token and len(self.owner_token.get_secret_value()) < TOKEN_LENGTH:
             raise Misconfigured(
                 "READINGROOM_OWNER_TOKEN is too short to be secret: give at least 16 characters."
+            )
+        account = (self.datacite_repository, self.datacite_password, self.datacite_prefix)
+        if any(account) and not (all(account) and self.public_url):
+            raise Misconfigured(
+                "DOIs need READINGROOM_DATACITE_REPOSITORY, READINGROOM_DATACITE_PASSWORD (or "
+                "READINGROOM_DATACITE_PASSWORD_FILE), READINGROOM_DATACITE_PREFIX and "
+                "READINGROOM_PUBLIC_URL: set them all."
             )
         if self.local_mode and self.trusted_proxies:
             raise Misconfigured(

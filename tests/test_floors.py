@@ -10,6 +10,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
+#: Machines of the background.
+JOBS = ("jobs", "datacite", "hooks")
 #: From the top down; the rooms of one floor are neighbours.
 FLOORS = (
     ("doors", ("__main__", "cli", "main")),
@@ -17,10 +19,10 @@ FLOORS = (
     ("edge", ("routers", "connections")),
     ("verbs", ("services",)),
     ("house", ("archive",)),
-    ("machines", ("index", "registry", "openid", "turnstile", "storage", "codecs", "ohif")),
+    ("machines", ("index", "registry", "openid", "turnstile", "storage", "codecs", "ohif", *JOBS)),
     ("database", ("database",)),
     ("records", ("models",)),
-    ("rules", ("query", "access", "deid", "qc")),
+    ("rules", ("query", "access", "citing", "deid", "qc")),
     ("formats", ("dicom", "wire")),
     ("settings", ("settings", "logs")),
     ("ground", ("errors", "threads", "turns", "viewer")),
@@ -34,14 +36,15 @@ KEPT_TO = {
     "uvicorn": {"server", "connections"},
     "typer": {"cli"},
     "rich": {"cli", "server", "demo"},
-    "httpx": {"demo", "openid"},
+    "datacite": {"citing"},
+    "httpx": {"demo", "openid", "datacite", "hooks"},
     "jwt": {"openid"},
     "argon2": {"services"},
     "limits": {"turnstile"},
     "jinja2": {"routers"},
     "alembic": {"database"},
     "sqlmodel": {"models"},
-    "sqlalchemy": {"models", "database", "index", "registry", "services"},
+    "sqlalchemy": {"models", "database", "index", "registry", "jobs", "services"},
     "asyncpg": {"database"},
     "pydicom": {"dicom", "demo"},
     "gdcm": {"dicom"},

@@ -193,3 +193,20 @@ def test_another_process_loads_equal_settings(tmp_path: Path, monkeypatch: pytes
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Settings.load().port = 1
+
+
+def test_an_account_at_datacite_is_whole() -> None:
+    account = {
+        "datacite_repository": "ABCD.ARCHIVE",
+        "datacite_password": "hunter2",
+        "datacite_prefix": "10.12345",
+        "public_url": "https://archive.example.org",
+    }
+    Settings.load(**account).check_servable()
+    for missing in account:
+        with pytest.raises(Misconfigured, match="READINGROOM_DATACITE_PREFIX") as wrong:
+            Settings.load(**{**account, missing: None}).check_servable()
+        assert "hunter2" not in wrong.value.detail
+    assert refusal(datacite_prefix="11.1").startswith("READINGROOM_DATACITE_PREFIX")
+    assert refusal(datacite_url="ftp://a").startswith("READINGROOM_DATACITE_URL")
+    assert refusal(publisher_ror="https://ror.org/x").startswith("READINGROOM_PUBLISHER_ROR")

@@ -27,6 +27,7 @@ from app.models.collections import (
     Submission,
     Tombstone,
 )
+from app.models.jobs import Doi, Job, Webhook
 from app.models.studies import Instance, RequestAttributes, Series, Study
 from app.models.tags import SeriesTagValue, TagPath, TagValue
 
@@ -42,10 +43,12 @@ __all__ = [
     "Collection",
     "CollectionTerm",
     "CollectionVersion",
+    "Doi",
     "Grant",
     "Group",
     "GroupMember",
     "Instance",
+    "Job",
     "Person",
     "RequestAttributes",
     "RequestForm",
@@ -61,4 +64,5 @@ __all__ = [
     "Token",
     "Tombstone",
     "Usage",
+    "Webhook",
 ]

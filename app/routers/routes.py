@@ -13,12 +13,15 @@ from app.routers import (
     audit,
     carts,
     catalog,
+    cite,
     collections,
+    dois,
     downloads,
     explain,
     grants,
     groups,
     health,
+    jobs,
     me,
     pages,
     qido,
@@ -32,6 +35,7 @@ from app.routers import (
     versions,
     wado,
     wado_uri,
+    webhooks,
 )
 
 #: The transactions of a DICOMweb root, each in the order in which they are tried.
@@ -65,6 +69,10 @@ ROUTERS = (
     ("What those who ask agree to and are asked", agreements.router),
     ("Grants", grants.router),
     ("Groups", groups.router),
+    ("DOIs", dois.router),
+    ("How it is cited", cite.router),
+    ("What is done in the background", jobs.router),
+    ("Webhooks", webhooks.router),
     ("About the archive itself", health.router),
 )
 

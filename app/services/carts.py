@@ -22,6 +22,7 @@ from app.query.ast import Level
 from app.registry import audit, carts, collections
 from app.registry.carts import Cart
 from app.registry.rights import Register
+from app.services import doi_jobs
 from app.services.roots import enter, known, open_cart, version_of
 from app.viewer import Capability, Viewer
 
@@ -123,6 +124,7 @@ async def change(archive: Archive, caller: Caller, cart: Cart, values: Mapping[s
 
     def write(connection: Connection) -> None:
         carts.change(connection, cart, dict(values))
+        doi_jobs.again(connection, f"cart/{cart.key}")
         audit.enter(connection, caller.name, "cart.change", cart=cart.key, fields=sorted(values))
 
     await archive.database.write(write)

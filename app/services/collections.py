@@ -19,6 +19,7 @@ from app.registry import audit, collections, rights, sites
 from app.registry.collections import Entry, Filters
 from app.registry.record import Record
 from app.registry.rights import RESULT, Known, Register
+from app.services import doi_jobs, webhooks
 from app.services.roots import enter, known
 from app.viewer import Capability, Viewer
 
@@ -117,6 +118,8 @@ async def change(archive: Archive, caller: Caller, shown: Shown, wanted: Wanted)
         collections.change(connection, entry, values, record)
         collections.relate(connection, entry.id, sources)
         rights.changed(connection)
+        doi_jobs.changed(connection, entry.id)
+        webhooks.announce(connection, webhooks.CHANGED, entry.id)
         audit.enter(connection, who=caller.name, what="collection.change", collection=entry.id, fields=said)
 
     await archive.database.write(write)

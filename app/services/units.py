@@ -15,6 +15,7 @@ from app.index.moves import Moved
 from app.registry import audit, rights, sites
 from app.registry.rights import Known
 from app.registry.sites import Site
+from app.services import doi_jobs
 from app.services.collections import EXTERNAL, require_own
 from app.services.roots import enter, known
 from app.viewer import Capability, Viewer
@@ -128,6 +129,7 @@ async def create_unit(
     def write(connection: Connection) -> int:
         row = sites.create_unit(connection, found.id, of, values)
         rights.changed(connection)
+        doi_jobs.changed(connection, found.id)
         said = {"unit": row, **_told(values)}
         audit.enter(connection, who=caller.name, what="unit.create", collection=found.id, **said)
         return row
@@ -146,6 +148,7 @@ async def change_unit(
     def write(connection: Connection) -> None:
         sites.change_unit(connection, unit, values)
         rights.changed(connection)
+        doi_jobs.changed(connection, found.id)
         said = {"unit": unit.id, **_told(values)}
         audit.enter(connection, who=caller.name, what="unit.change", collection=found.id, **said)
 

@@ -14,6 +14,7 @@ from app.index.publish import Leaving
 from app.registry import audit, versions
 from app.registry.rights import Known
 from app.registry.versions import Version, Withdrawal
+from app.services import doi_jobs, webhooks
 from app.services.roots import enter, known
 from app.viewer import Capability, Viewer
 
@@ -78,6 +79,12 @@ async def publish_version(
         versions.add(connection, found.id, number, note, caller.name)
         version = versions.get(connection, found.id, number)
         assert version
+        doi_jobs.changed(connection, found.id)
+        webhooks.announce(connection, webhooks.PUBLISHED, found.id, number)
+        if left:
+            webhooks.announce(
+                connection, webhooks.WITHDRAWAL, found.id, number, sorted({unit for _, unit in left})
+            )
         said = {"version": number, "submissions": len(taken), "withdrawals": len(leaving)}
         audit.enter(connection, caller.name, "version.publish", collection=found.id, **said)
         return version

@@ -4,6 +4,7 @@ from functools import lru_cache
 
 import nh3
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 #: Below the headings of the page it stands on.
 _LEVELS_DOWN = 2
@@ -31,3 +32,19 @@ def to_html(markdown: str) -> str:
 
 
 _PARSER = MarkdownIt("commonmark", {"html": False}).enable("table")
+
+
+@lru_cache(_KEPT)
+def to_text(markdown: str) -> str:
+    """The text without its marks; blocks are lines of their own."""
+    lines = []
+    for token in _PARSER.parse(markdown):
+        if token.type == "inline":
+            lines.append("".join(_plain(each) for each in token.children or ()))
+        elif token.type in ("code_block", "fence"):
+            lines.append(token.content.rstrip("\n"))
+    return "\n".join(lines)
+
+
+def _plain(token: Token) -> str:
+    return "\n" if token.type in ("softbreak", "hardbreak") else token.content

@@ -101,6 +101,14 @@ BESIDE: dict[str, list[str]] = {
     _NAMED + "/sites/{site}": [""],
     _NAMED + "/units": ["", "?limit=1"],
     _NAMED + "/units/{unit}": [""],
+    _NAMED + "/cite": ["", *(f"?format={each}" for each in ("bibtex", "datacite-json", "linkset"))],
+    _NAMED + "/doi": [""],
+    _NAMED + "/versions/{version}/cite": [""],
+    _NAMED + "/versions/{version}/doi": [""],
+    "/api/v1/jobs": ["", "?state=done"],
+    "/api/v1/jobs/{job}": [""],
+    "/api/v1/webhooks": [""],
+    "/api/v1/webhooks/{webhook}": [""],
     "/api/v1/me": [""],
     "/api/v1/people": ["", "?limit=1"],
     "/api/v1/people/{person}": [""],
@@ -120,6 +128,8 @@ BESIDE: dict[str, list[str]] = {
     "/api/v1/changes": ["", "?limit=1"],
     "/api/v1/carts": [""],
     "/api/v1/carts/{cart}": [""],
+    "/api/v1/carts/{cart}/cite": ["", "?format=csl"],
+    "/api/v1/carts/{cart}/doi": [""],
     "/api/v1/collections/{collection}/access": [""],
     "/api/v1/collections/{collection}/agreements": [""],
     "/api/v1/collections/{collection}/agreements/{version}": [""],
@@ -218,5 +228,5 @@ def _values(address: Address) -> dict[str, str]:
     study, series, instance = address
     named = {"study": study, "series": series, "instance": instance}
     records = {"version": "1", "grant": "1", "group": "group", "number": "1"}
-    records |= dict.fromkeys(("person", "link", "token"), "1")
+    records |= dict.fromkeys(("person", "link", "token", "job", "webhook"), "1")
     return named | records | {"frames": "1", "path": "7FE00010"}

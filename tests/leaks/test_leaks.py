@@ -20,6 +20,7 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
+from app.access.callers import STRANGER
 from app.database import access
 from app.main import create_app
 from app.routers import dependencies
@@ -122,6 +123,9 @@ async def _compare(whole: Filled, seen: Filled, caller: Caller, world: World, st
         # What a caller may do is read with their first requests.
         for root in ("", "/collections/none"):
             await archive.client.get(f"{root}/dicom-web/studies", headers=credentials(caller))
+        # And what a stranger may, whom DOIs are for.
+        rights = archive.app.state.archive.rights
+        await rights.viewer(STRANGER, await rights.register())
     addresses = _addresses(world)
     paths = set(_reading(whole)) - (OWNERS if caller.owner else set())
     for path in sorted(paths):

@@ -15,8 +15,8 @@ HOST = "http://localhost:8080"
 
 @pytest.fixture
 def settings(tmp_path: Path, database_url: str) -> Settings:
-    """Local mode, with an index and a store of this test alone."""
-    return Settings(data=tmp_path / "data", database=database_url)
+    """Local mode, with an index and a store of this test alone; nothing is done in the background."""
+    return Settings(data=tmp_path / "data", database=database_url, jobs=False)
 
 
 @pytest.fixture
