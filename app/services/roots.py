@@ -109,12 +109,13 @@ async def open_cart(archive: Archive, caller: Caller, key: str) -> tuple[Registe
     """
     register, viewer = await enter(archive, caller)
     found = await archive.database.lookup(lambda connection: carts.find(connection, key))
-    if found is None or not _is_for(found, caller, viewer):
+    if found is None or not is_for(found, caller, viewer):
         raise NotFound
     return register, replace(viewer, studies=None) if caller.cart else viewer, found
 
 
-def _is_for(cart: Cart, caller: Caller, viewer: Viewer) -> bool:
+def is_for(cart: Cart, caller: Caller, viewer: Viewer) -> bool:
+    """Whether the caller may open the cart."""
     if caller.cart is not None:
         return caller.cart == cart.id
     own = caller.signed_in and not caller.by_link and cart.person_id == caller.person
