@@ -13,8 +13,11 @@ from sqlalchemy import Connection, Row, bindparam, delete, exists, select, updat
 
 from app.errors import Conflict, NotFound
 from app.index import revisions, study_rows, tag_writer
-from app.index.tables import INSTANCE, SERIES, STUDY, among, in_history, named
+from app.index.tables import INSTANCE, SERIES, STUDY, among, in_history, listed, named, one_of
+from app.index.tag_values import Tags
 
+#: Instances that are looked for in one statement.
+TOGETHER = 2_000
 #: A message names so many of what it is about.
 NAMED = 10
 
@@ -35,7 +38,6 @@ class _Overlap(NamedTuple):
     live_row: int
     live_instance: int
     live_unit: int
-    series: str
     same: bool
 
 
@@ -66,10 +68,7 @@ def publish(
 def _publish(connection: Connection, collection: int, submission: int, version: int) -> set[int]:
     """Put the drafts of one in; the study rows of what they changed."""
     drafts = {row.id: row for row in connection.execute(_DRAFTS, {"submission": submission})}
-    overlaps = [
-        _Overlap(*row)
-        for row in connection.execute(_OVERLAPS, {"submission": submission, "collection": collection})
-    ]
+    overlaps = _overlaps(connection, collection, submission, drafts)
     live = _live(connection, collection, {row.series_instance_uid for row in drafts.values()})
     _refuse_other_studies(drafts.values(), live)
     targets = _targets(drafts.values(), live, overlaps)
@@ -86,10 +85,13 @@ def _publish(connection: Connection, collection: int, submission: int, version: 
     }
     corrected = {draft.id for draft in partners.values()}
     _flip(connection, version, drafts, {row: targets[row] for row in drafts.keys() - corrected})
+    drafted: dict[int, Tags] = {}
     changed = {
-        _leave(connection, row, version, gone[row], partners.get(row))
+        _leave(connection, row, version, gone[row], drafted, partners.get(row))
         for row in sorted(gone.keys() | partners.keys())
     }
+    # Of all of them at once: each by itself would take a statement or three.
+    tag_writer.write(connection, drafted)
     study_rows.drop_drafts(connection, submission)
     return changed
 
@@ -104,7 +106,7 @@ def _withdraw(
         if not rows:
             missing.append("/".join(filter(None, each)))
         for row, unit, instance in rows:
-            studies.add(_leave(connection, row, version, None if instance is None else {instance}))
+            studies.add(_leave(connection, row, version, None if instance is None else {instance}, {}))
             found.append((each, unit))
     if missing:
         raise NotFound(f"The collection does not hold: {', '.join(missing[:NAMED])}. Nothing was published.")
@@ -116,23 +118,26 @@ def _leave(
     row: int,
     version: int,
     gone: Collection[int] | None,
+    drafted: dict[int, Tags],
     partner: Row[Any] | None = None,
 ) -> int:
     """Put into the place of a live series row one without the instances `gone` (None: all of them), and with
-    those of the draft `partner`; the study row of both.
+    those of the draft `partner`; the study row of both. What is yet to be written into the tag index, of
+    drafts with which something stays, goes into `drafted`.
     """
-    place = connection.execute(_PLACE_OF, {"row": row}).one()
-    left = _left(connection, row, gone)
+    place: Any = connection.execute(_PLACE_OF, {"row": row}).one()
+    left = gone is not None and place.number_of_series_related_instances > len(gone)
     if partner is not None and not left:
         _replace(connection, row, version, place, partner)
     elif place.added_version == version and not place.frozen:
         _change(connection, row, version, place, gone if left else None, partner)
     elif partner is not None:
+        drafted[partner.id] = tag_writer.carried(connection, partner.id)
         _merge(connection, row, version, place, gone or (), partner)
     elif left:
         revisions.revise(connection, row, version, gone or ())
     else:
-        revisions.close(connection, [row], version)
+        revisions.close(connection, row, version)
     return int(place.study_row)
 
 
@@ -164,6 +169,23 @@ def _live(connection: Connection, collection: int, series: Collection[str]) -> d
     for row in connection.execute(rows.order_by(SERIES.c.id)):
         found[row.series_instance_uid].append(row)
     return found
+
+
+def _overlaps(
+    connection: Connection, collection: int, submission: int, drafts: dict[int, Row[Any]]
+) -> list[_Overlap]:
+    drafted = connection.execute(_DRAFTED, {"submission": submission}).all()
+    overlaps = []
+    for start in range(0, len(drafted), TOGETHER):
+        batch = {row.sop_instance_uid: row for row in drafted[start : start + TOGETHER]}
+        wanted = {"collection": collection, "instances": listed(batch)}
+        for uid, sha256, series, study, *live in connection.execute(_LIVE_INSTANCES, wanted):
+            own, instance, _, digest = batch[uid]
+            draft = drafts[own]
+            address = draft.series_instance_uid, draft.study_instance_uid
+            same = (digest, *address) == (sha256, series, study)
+            overlaps.append(_Overlap._make((own, instance, *live, same)))
+    return overlaps
 
 
 def _refuse_other_studies(drafts: Iterable[Row[Any]], live: dict[str, list[Row[Any]]]) -> None:
@@ -234,13 +256,6 @@ def _flip(connection: Connection, version: int, drafts: dict[int, Row[Any]], tar
         connection.execute(update(SERIES).where(SERIES.c.id == row).values(**place))
 
 
-def _left(connection: Connection, row: int, gone: Collection[int] | None) -> bool:
-    if gone is None:
-        return False
-    own = select(INSTANCE.c.id).where(INSTANCE.c.series_row == row, ~among(INSTANCE.c.id, gone)).limit(1)
-    return connection.execute(own).first() is not None
-
-
 def _replace(connection: Connection, row: int, version: int, place: Row[Any], partner: Row[Any]) -> None:
     """The draft stands for the whole series."""
     replaced = row
@@ -249,7 +264,7 @@ def _replace(connection: Connection, row: int, version: int, place: Row[Any], pa
         replaced = place.replaces
         revisions.drop(connection, [row])
     else:
-        revisions.close(connection, [row], version)
+        revisions.close(connection, row, version)
     _put(connection, partner, version, place, replaced)
 
 
@@ -262,14 +277,12 @@ def _merge(
     partner: Row[Any],
 ) -> None:
     """The draft and what stays of the series are one revision."""
-    revisions.close(connection, [row], version)
+    revisions.close(connection, row, version)
     _put(connection, partner, version, place, row)
-    drafted = tag_writer.carried(connection, partner.id)
     revisions.copy_instances(connection, row, partner.id, gone)
     revisions.count(connection, partner.id)
     revisions.tell_anew(connection, partner.id)
     tag_writer.copy(connection, row, partner.id)
-    tag_writer.write(connection, {partner.id: drafted})
     tag_writer.lose(connection, partner.id, row, gone)
 
 
@@ -294,7 +307,7 @@ def _change(
         if place.replaces is None:
             revisions.drop(connection, [row])
         else:
-            revisions.close(connection, [row], version)
+            revisions.close(connection, row, version)
         return
     connection.execute(delete(INSTANCE).where(INSTANCE.c.series_row == row, among(INSTANCE.c.id, gone)))
     if partner is not None:
@@ -327,32 +340,29 @@ def _told(uids: Sequence[str]) -> str:
 
 _DRAFT = SERIES.c.added_version.is_(None), SERIES.c.removed_version.is_(None)
 _DRAFTS = select(SERIES).where(SERIES.c.submission_id == bindparam("submission"), *_DRAFT)
-_its, _there = named(INSTANCE, "live_instance"), named(SERIES, "live_series")
-_OVERLAPS = (
-    select(
-        SERIES.c.id,
-        INSTANCE.c.id,
-        _there.c.id,
-        _its.c.id,
-        _there.c.access_unit_id,
-        SERIES.c.series_instance_uid,
-        (INSTANCE.c.sha256 == _its.c.sha256)
-        & (SERIES.c.series_instance_uid == _there.c.series_instance_uid)
-        & (SERIES.c.study_instance_uid == _there.c.study_instance_uid),
-    )
+_DRAFTED = (
+    select(SERIES.c.id, INSTANCE.c.id, INSTANCE.c.sop_instance_uid, INSTANCE.c.sha256)
     .join_from(SERIES, INSTANCE, INSTANCE.c.series_row == SERIES.c.id)
-    .join(_its, _its.c.sop_instance_uid == INSTANCE.c.sop_instance_uid)
-    .join(_there, _there.c.id == _its.c.series_row)
+    .where(SERIES.c.submission_id == bindparam("submission"), *_DRAFT)
+)
+_LIVE_INSTANCES = (
+    select(
+        *INSTANCE.c["sop_instance_uid", "sha256"],
+        *SERIES.c["series_instance_uid", "study_instance_uid", "id"],
+        INSTANCE.c.id,
+        SERIES.c.access_unit_id,
+    )
+    .join_from(INSTANCE, SERIES, SERIES.c.id == INSTANCE.c.series_row)
     .where(
-        SERIES.c.submission_id == bindparam("submission"),
-        *_DRAFT,
-        _there.c.collection_id == bindparam("collection"),
-        *_is_live(_there),
+        one_of(INSTANCE.c.sop_instance_uid, "instances"),
+        SERIES.c.collection_id == bindparam("collection"),
+        *_is_live(SERIES),
     )
 )
-_PLACE_OF = select(*SERIES.c["access_unit_id", "study_row", "added_version", "replaces", "frozen"]).where(
-    SERIES.c.id == bindparam("row")
-)
+_PLACE_OF = select(
+    *SERIES.c["access_unit_id", "study_row", "added_version", "replaces", "frozen"],
+    SERIES.c.number_of_series_related_instances,
+).where(SERIES.c.id == bindparam("row"))
 _held = named(STUDY, "held_study")
 _HELD_STUDY = (
     select(_held.c.id)

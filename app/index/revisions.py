@@ -24,7 +24,7 @@ def thaw(connection: Connection, row: int, version: int) -> int:
 
 def revise(connection: Connection, row: int, version: int, leaving: Collection[int]) -> int:
     """A revision of a live series without these instances (rows), which takes its place in this version."""
-    close(connection, [row], version)
+    close(connection, row, version)
     changed = {"added_version": version, "removed_version": None, "replaces": row, "frozen": False}
     made = copy(connection, SERIES, row, {**changed, "created_at": now()})
     copy_instances(connection, row, made, leaving)
@@ -37,10 +37,9 @@ def revise(connection: Connection, row: int, version: int, leaving: Collection[i
     return made
 
 
-def close(connection: Connection, rows: Collection[int], version: int) -> None:
-    """Take live series out of this version and those that follow."""
-    if rows:
-        connection.execute(update(SERIES).where(among(SERIES.c.id, rows)).values(removed_version=version))
+def close(connection: Connection, row: int, version: int) -> None:
+    """Take a live series out of this version and those that follow."""
+    connection.execute(update(SERIES).where(SERIES.c.id == row).values(removed_version=version))
 
 
 def copy(connection: Connection, table: Table, row: int, changed: Mapping[str, Any]) -> int:

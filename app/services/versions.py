@@ -82,9 +82,8 @@ async def publish_version(
         doi_jobs.changed(connection, found.id)
         webhooks.announce(connection, webhooks.PUBLISHED, found.id, number)
         if left:
-            webhooks.announce(
-                connection, webhooks.WITHDRAWAL, found.id, number, sorted({unit for _, unit in left})
-            )
+            units = sorted({unit for _, unit in left})
+            webhooks.announce(connection, webhooks.WITHDRAWAL, found.id, number, units)
         said = {"version": number, "submissions": len(taken), "withdrawals": len(leaving)}
         audit.enter(connection, caller.name, "version.publish", collection=found.id, **said)
         return version

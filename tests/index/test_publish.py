@@ -57,9 +57,14 @@ class Filled:
         unit: int = 0,
     ) -> writer.Outcome:
         place = Place(self.collection, self.units[unit], submission)
-        said = {"x00181030": element("LO", f"said {content}"), "x00400254": element("LO", uids[2])}
-        (outcome,) = writer.upsert(connection, place, [entry(*uids, content, **said)])
+        (outcome,) = writer.upsert(connection, place, [self.entry(uids, content)])
         return outcome
+
+    @staticmethod
+    def entry(uids: tuple[str, str, str], content: str) -> writer.Entry:
+        """An instance that says what it holds."""
+        said = {"x00181030": element("LO", f"said {content}"), "x00400254": element("LO", uids[2])}
+        return entry(*uids, content, **said)
 
     def publish(
         self, connection: Connection, submissions: Sequence[int] = (), leaving: Sequence[Leaving] = ()
@@ -114,7 +119,7 @@ class Filled:
             ("00181030", lambda uids, content: f"said {content}"),
             ("00400254", lambda uids, _: uids[2]),
         ):
-            listed = occurrences.values(connection, scope, OWNER, path, limit=100, offset=0)
+            listed = occurrences.values(connection, scope, OWNER, path, limit=10_000, offset=0)
             by_series = {(uids[1], value(uids, content)) for uids, content in held.items()}
             counted = {each: sum(1 for _, other in by_series if other == each) for _, each in by_series}
             assert {each.text: each.series for each in listed} == counted

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.wire.markup import to_html
+from app.wire.markup import to_html, to_text
 
 PIECES = (
     *(
@@ -72,3 +72,17 @@ def test_nothing_runs(markdown):
 )
 def test_forms(markdown, html):
     assert to_html(markdown) == html
+
+
+@pytest.mark.parametrize(
+    ("markdown", "text"),
+    [
+        ("", ""),
+        ("CT of the *chest*, [here](https://a.example) & `there`.", "CT of the chest, here & there."),
+        ("# One\n\ntwo\nthree\n\n- four\n- five", "One\ntwo\nthree\nfour\nfive"),
+        ("    code\n", "code"),
+        ("<b>a</b>", "<b>a</b>"),
+    ],
+)
+def test_text_without_marks(markdown, text):
+    assert to_text(markdown) == text
