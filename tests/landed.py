@@ -1,4 +1,4 @@
-"""An archive as strangers come upon it: collections with texts, versions and a cart, filled with real pixels."""
+"""An archive as strangers come upon it: collections with texts, versions, a cart, and real pixels."""
 
 from io import BytesIO
 from typing import Any
@@ -18,12 +18,13 @@ MAIN: dict[str, Any] = {
     "slug": "pancreas-before-surgery",
     "title": "CT and MR of the abdomen before surgery of the pancreas",
     "licence": "CC-BY-4.0",
-    "summary": "Portal venous CT, MR and intraoperative ultrasound of people who were operated upon for a tumour"
-    " of the pancreas at three hospitals. Each tumour was outlined by two radiologists; **the outlines are part"
-    " of the collection**.",
-    "description": "# Who was included\n\nAdults with a ductal adenocarcinoma that was proven by pathology, and a"
-    " CT not older than six weeks. People with stents or earlier surgery were left out.\n\n# How it was acquired"
-    "\n\nCT in the portal venous phase, 70 s after 1.5 ml/kg of contrast agent; slices of 1.0 to 2.5 mm.\n\n"
+    "summary": "Portal venous CT, MR and intraoperative ultrasound of people who were operated upon for a"
+    " tumour of the pancreas at three hospitals. Each tumour was outlined by two radiologists; **the outlines"
+    " are part of the collection**.",
+    "description": "# Who was included\n\nAdults with a ductal adenocarcinoma that was proven by pathology,"
+    " and a CT not older than six weeks. People with stents or earlier surgery were left out.\n\n"
+    "# How it was acquired\n\nCT in the portal venous phase, 70 s after 1.5 ml/kg of contrast agent; slices of"
+    " 1.0 to 2.5 mm.\n\n"
     "| Hospital | Scanner | People |\n|---|---|---|\n| North | ACME 64 | 5 |\n| South | ACME 128 | 4 |\n",
     "sharing_policy": "Please thank the *Pancreas imaging group* in what you publish.",
     "status": "complete",

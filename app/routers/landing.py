@@ -173,7 +173,7 @@ async def _collection(
         "here": here,
         "api": api,
         "access": [(told, _way_in(each, api, sign_in, bool(out.contacts))) for told, each in pairs],
-        "licences": out.licence.id,
+        "licences": [out.licence.id],
     }
     there = {
         "licence": "Licence",
@@ -206,7 +206,7 @@ def _cart(request: Request, archive: Archive, caller: Caller, shown: CartLanding
         "downloadable": shown.shown.downloadable,
         "in_words": carts.in_words(shown.shown),
         "works": [apa.text(cleaned(each)) for each in shown.citation.works[1:]],
-        "licences": ", ".join(dict.fromkeys(each.licence.id for each in shown.shown.licensed)),
+        "licences": list(dict.fromkeys(each.licence.id for each in shown.shown.licensed)),
     }
     there = {"licence": "Licences", "citation": "How to cite"}
     there |= {"facts": "What it holds"} if shown.held.found.series else {}
