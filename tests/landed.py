@@ -23,8 +23,8 @@ MAIN: dict[str, Any] = {
     " are part of the collection**.",
     "description": "# Who was included\n\nAdults with a ductal adenocarcinoma that was proven by pathology,"
     " and a CT not older than six weeks. People with stents or earlier surgery were left out.\n\n"
-    "# How it was acquired\n\nCT in the portal venous phase, 70 s after 1.5 ml/kg of contrast agent; slices of"
-    " 1.0 to 2.5 mm.\n\n"
+    "# How it was acquired\n\nCT in the portal venous phase, 70 s after 1.5 ml/kg of contrast agent; slices"
+    " of 1.0 to 2.5 mm.\n\n"
     "| Hospital | Scanner | People |\n|---|---|---|\n| North | ACME 64 | 5 |\n| South | ACME 128 | 4 |\n",
     "sharing_policy": "Please thank the *Pancreas imaging group* in what you publish.",
     "status": "complete",

@@ -51,15 +51,15 @@ async def test_facets_count_what_is_known_and_lead_there(client, archive):
         "3 collections",
         "Lung 2 collections",
         "Brain 2 collections",
-        "Lung cancer 1 collections",
-        "Computed tomography (CT) 1 collections",
-        "Magnetic resonance (MR) 1 collections",
+        "Lung cancer 1 collection",
+        "Computed tomography (CT) 1 collection",
+        "Magnetic resonance (MR) 1 collection",
         "CC-BY-4.0 2 collections",
-        "CC0-1.0 1 collections",
+        "CC0-1.0 1 collection",
         "Open to everybody 2 collections",
-        "On request 1 collections",
-        "TCIA 1 collections",
-        "Complete 1 collections",
+        "On request 1 collection",
+        "TCIA 1 collection",
+        "Complete 1 collection",
         "Ongoing 2 collections",
     ):
         assert said in words(page), said
@@ -86,7 +86,7 @@ async def test_facets_go_together(client, archive):
     page = await look(client, "/collections?location=Lung")
     # What could be chosen instead is counted as if this had not been chosen; all else with it.
     assert "Brain 2 collections" in words(page)
-    assert "CC-BY-4.0 1 collections" in words(page)
+    assert "CC-BY-4.0 1 collection" in words(page)
     assert "(MR)" not in words(page)
     both = await look(client, facets(page)["licence"]["CC0-1.0"])
     assert titles(both) == ["b"]
@@ -117,7 +117,7 @@ async def test_a_reader_and_the_owner_are_told_more(client, archive):
         page = await look(client, "/collections", headers)
         assert "secret" in titles(page)
         assert "Lung 3 collections" in words(page)
-        assert "X-ray angiography (XA) 1 collections" in words(page)
+        assert "X-ray angiography (XA) 1 collection" in words(page)
 
 
 async def test_the_next_page_keeps_what_was_chosen(client, archive, monkeypatch):
@@ -134,4 +134,4 @@ async def test_a_long_facet_is_folded(client, archive):
     page = await look(client, "/collections")
     assert len(page.all("summary")) == 1
     assert "4 more" in words(page)
-    assert "Place 11 1 collections" in words(page)
+    assert "Place 11 1 collection" in words(page)

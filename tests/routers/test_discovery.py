@@ -1,6 +1,6 @@
 """How machines find the pages: only those that strangers may know of."""
 
-from defusedxml.ElementTree import fromstring
+from xml.etree.ElementTree import fromstring
 
 from tests.house import OWNER
 from tests.house import house as opened
