@@ -159,6 +159,8 @@ BESIDE: dict[str, list[str]] = {
 }
 #: What the owner is told of everybody, and what is another thing at every moment.
 OWNERS = {"/api/v1/audit"}
+#: What tells everybody what strangers may know of.
+STRANGERS = {"/sitemap.xml"}
 #: What holds nothing of the archive's data, and is the same for all.
 PUBLIC = {"/healthz", "/readyz", "/metrics"}
 #: Routes that do nothing but change something, and the test that tries them.
