@@ -10,7 +10,7 @@ import pytest
 
 from app.citing.formats import FORMATS
 from app.registry import dois
-from app.routers.landing import FORMS
+from app.routers.landing_models import FORMS
 from tests.house import OWNER
 from tests.house import house as opened
 from tests.routers.callers import ANYONE, enrol, person
