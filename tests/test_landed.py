@@ -110,7 +110,11 @@ def test_pictures_are_drawn(landed: Landed) -> None:
 
 def test_the_data_block_is_read_and_never_run(landed: Landed) -> None:
     page = landed.browser.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
     page.goto(landed.url + landed.pages["collection"])
+    page.wait_for_load_state("networkidle")
+    assert [each for each in said if "Policy" in each or "policy" in each] == []
     text = page.evaluate("document.querySelector('script[type=\"application/ld+json\"]').textContent")
     assert json.loads(text)["name"] == MAIN["title"]
     page.close()

@@ -17,7 +17,6 @@ class Sample(NamedTuple):
     series: str
     modality: str
     body_part: str
-    description: str
 
 
 def samples(connection: Connection, scope: Scope, viewer: Viewer, most: int) -> list[Sample]:
@@ -29,8 +28,7 @@ def samples(connection: Connection, scope: Scope, viewer: Viewer, most: int) -> 
     # A few more where there are few kinds, each of a study of its own.
     more = select(first).where(*seen).group_by(SERIES.c.study_instance_uid).order_by(first).limit(most)
     rows = list(dict.fromkeys([*rows, *connection.scalars(more)]))[:most]
-    columns = SERIES.c[
-        "study_instance_uid", "series_instance_uid", "modality", "body_part_examined", "series_description"
-    ]
+    columns = SERIES.c["study_instance_uid", "series_instance_uid", "modality", "body_part_examined"]
     found = connection.execute(select(*columns).where(among(SERIES.c.id, rows)).order_by(SERIES.c.id))
-    return [Sample(*row) for row in found]
+    # One that lies in two access units is one picture.
+    return list({(row.study_instance_uid, row.series_instance_uid): Sample(*row) for row in found}.values())

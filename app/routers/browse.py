@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from app.dicom.modalities import in_words
 from app.errors import Fact
+from app.registry.record import folded
 from app.routers.api import After, problems
 from app.routers.collection_models import item_out
 from app.routers.dependencies import AnArchive, get_ask, get_caller
@@ -110,22 +111,17 @@ def _item(shown: Shown, found: Browsed) -> dict[str, Any]:
 
 
 def _facet(name: str, values: list[Value], path: str, query: Mapping[str, str]) -> dict[str, Any]:
-    others = {key: value for key, value in query.items() if key != name}
-    chosen = query.get(name, "").casefold()
+    chosen = folded(query.get(name, ""))
     # What was chosen can be taken back, also where nothing has it.
-    missing = [] if chosen in {"", *(each.value.casefold() for each in values)} else [Value(query[name], 0)]
-    told = [
-        {
-            "label": _label(name, each.value),
-            "count": each.count,
-            "chosen": each.value.casefold() == chosen,
-            "href": _address(
-                path, others if each.value.casefold() == chosen else {**others, name: each.value}
-            ),
-        }
-        for each in (*missing, *values)
-    ]
+    missing = [] if chosen in {"", *(folded(each.value) for each in values)} else [Value(query[name], 0)]
+    told = [_choice(name, each, folded(each.value) == chosen, path, query) for each in (*missing, *values)]
     return {"name": name, "label": LABELS[name], "choices": sorted(told, key=lambda each: not each["chosen"])}
+
+
+def _choice(name: str, value: Value, chosen: bool, path: str, query: Mapping[str, str]) -> dict[str, Any]:
+    others = {key: said for key, said in query.items() if key != name}
+    href = _address(path, others if chosen else {**others, name: value.value})
+    return {"label": _label(name, value.value), "count": value.count, "chosen": chosen, "href": href}
 
 
 def _address(path: str, query: Mapping[str, str]) -> str:

@@ -56,8 +56,8 @@ def refused(request: Request, archive: Archive, fact: Fact) -> Response:
     if status < 400:
         raise fact
     title = {401: "Sign in", 404: "Nothing here"}.get(status, "That did not work")
-    values = {"title": title, "detail": fact.detail, "sign_in": way_to_sign_in(request, archive)}
-    values["sign_in"] = values["sign_in"] if status == 401 else ""
+    sign_in = way_to_sign_in(request, archive) if status == 401 else ""
+    values = {"title": title, "detail": fact.detail, "sign_in": sign_in}
     body = _rendered(request, archive, "problem.html", values)
     return Response(body, status, {**headers, **HEADERS}, media_type=html.HTML)
 
