@@ -27,7 +27,7 @@ def run(program: str, url: str) -> None:
 
 
 def test_the_session_in_python(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    program, _ = blocks("python")
+    program, *_ = blocks("python")
     with served(tmp_path) as archive:
         run(program, archive.url)
     assert capsys.readouterr().out == "1 instance, 32768 bytes of pixels\n"
@@ -36,7 +36,7 @@ def test_the_session_in_python(tmp_path: Path, capsys: pytest.CaptureFixture[str
 def test_a_restricted_collection_as_four_callers(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, program = blocks("python")
+    _, program, _ = blocks("python")
     token = {"READINGROOM_OWNER_TOKEN": "0123456789abcdef0123456789abcdef"}
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(*token.popitem())
@@ -53,6 +53,17 @@ def test_a_restricted_collection_as_four_callers(
         ["stranger: finds it,", "401"],
     ]
     assert all("asked for access" in said for _, said in told[2:])
+
+
+def test_versions_that_stay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    *_, program = blocks("python")
+    with served(tmp_path) as archive:
+        run(program, archive.url)
+    change, cited, cart, *same = capsys.readouterr().out.splitlines()
+    assert change == "replaced 00081030"
+    assert re.match(r"Doe, J\. \(\d{4}\)\. Head CT \(Version 1\) \[Data set\]\. ", cited)
+    assert cart == "None of 1 series may not be used commercially. 4 identifiers"
+    assert same == ["DICOMweb: True", "ZIP: True"]
 
 
 def people(*words: str) -> str:

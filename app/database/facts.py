@@ -30,8 +30,9 @@ SQLITE_UNAVAILABLE = SQLITE_BUSY | {
     sqlite3.SQLITE_READONLY,
 }
 #: SQLSTATEs and their classes (PostgreSQL, appendix A): 40 is a transaction rolled back in favour of another.
-#: 23503 is a row of the index's dictionary that a purge took away since it was looked up.
-POSTGRES_BUSY = ("40", "55P03", "23503")
+POSTGRES_BUSY = ("40", "55P03")
+#: After 23503 too work is tried again: a row that it looked up was purged since.
+POSTGRES_AGAIN = (*POSTGRES_BUSY, "23503")
 POSTGRES_UNAVAILABLE = (*POSTGRES_BUSY, "08", "25006", "28", "3D", "53", "57", "58")
 
 
@@ -54,7 +55,7 @@ async def patiently(attempt: Callable[[], Awaitable[T]]) -> T:
         try:
             return await attempt()
         except DBAPIError as error:
-            if not (error.connection_invalidated or _is(error, SQLITE_BUSY, POSTGRES_BUSY)):
+            if not (error.connection_invalidated or _is(error, SQLITE_BUSY, POSTGRES_AGAIN)):
                 raise
         await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311
     return await attempt()

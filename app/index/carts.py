@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, func, insert, select, update
 
 from app.index.scope import Scope, series_conditions
-from app.index.tables import CART_SERIES, SERIES, among
+from app.index.tables import CART_SERIES, COLLECTION, SERIES, among
 from app.viewer import Viewer
 
 
@@ -32,7 +32,12 @@ def put(
 ) -> int:
     """Put the revisions into a cart that the viewer finds in the scope now, of these studies and series."""
     wanted = among(SERIES.c.study_instance_uid, studies) | among(SERIES.c.series_instance_uid, series)
-    rows = list(connection.scalars(select(SERIES.c.id).where(wanted, *series_conditions(scope, viewer))))
+    found = wanted, *series_conditions(scope, viewer)
+    # Whoever stores into one of these collections has read before, or reads after, what is frozen here.
+    of = connection.scalars(select(SERIES.c.collection_id.distinct()).where(*found)).all()
+    turn = select(COLLECTION.c.id).where(COLLECTION.c.id.in_(of)).order_by(COLLECTION.c.id)
+    connection.execute(turn.with_for_update(key_share=True))
+    rows = connection.scalars(select(SERIES.c.id).where(*found)).all()
     if rows:
         connection.execute(insert(CART_SERIES), [{"cart_id": cart, "series_row": row} for row in rows])
         connection.execute(update(SERIES).where(among(SERIES.c.id, rows)).values(frozen=True))

@@ -11,10 +11,11 @@ from app.index.tables import INSTANCE, SERIES, SERIES_TAG_VALUE, TAG_VALUE, TOMB
 
 
 class Purged(NamedTuple):
-    """How much was destroyed: instances by their UIDs, whatever number of revisions named them."""
+    """How much was destroyed, of which access units: instances by UID, however many revisions named them."""
 
     instances: int
     bytes: int
+    units: frozenset[int]
 
 
 def purge(
@@ -46,7 +47,8 @@ def purge(
     study_rows.drop_empty(connection, studies, version)
     study_rows.tell_anew(connection, studies)
     _forget(connection, values)
-    return Purged(len({row.sop_instance_uid for row in found}), sum(row.size for row in once.values()))
+    units = frozenset(row.access_unit_id for row in found)
+    return Purged(len({row.sop_instance_uid for row in found}), sum(row.size for row in once.values()), units)
 
 
 def doomed(connection: Connection) -> list[tuple[int, str]]:

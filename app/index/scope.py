@@ -4,7 +4,7 @@ No statement reads studies, series or instances for a caller without the conditi
 facet, no export. What they leave out does not exist for that caller.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import BindParameter, ColumnElement, FromClause, Select, and_, bindparam, false, or_, select
@@ -20,7 +20,8 @@ class Scope:
 
     `collection` None is the whole archive; otherwise the id of one collection, its latest version or, where
     `version` has a number, as it was then. `cart` is the id of one, of which it shows the revisions that it
-    names. `submission` is the id of one, of which it shows the drafts. `alone` says that all of it lies in
+    names. `submission` is the id of one, of which it shows the drafts and, of what is published in `context`
+    (access units), the other series of their studies. `alone` says that all of it lies in
     one access unit: then every study, series and instance has but one row in it. `beside` are collections of
     which it shows what lies in its own collection's studies, `without` such as it leaves out: analysis
     results.
@@ -28,6 +29,7 @@ class Scope:
 
     collection: int | None = None
     submission: int | None = None
+    context: frozenset[int] = frozenset()
     version: int | None = None
     cart: int | None = None
     alone: bool = False
@@ -44,6 +46,7 @@ ARCHIVE = Scope()
 
 _COLLECTION, _SUBMISSION = "scope_collection", "scope_submission"
 _VERSION, _CART = "scope_version", "scope_cart"
+_CONTEXT = "scope_context"
 _BESIDE, _WITHOUT = "scope_beside", "scope_without"
 _UNITS, _STUDIES = "scope_units", "scope_studies"
 
@@ -76,6 +79,9 @@ def study_conditions(scope: Scope, viewer: Viewer, study: FromClause = STUDY) ->
     The same as a series: a study's row has an access unit, and while it is live one of its series is. What
     was in a version, or is in a cart, the series alone say.
     """
+    if scope.context:
+        # The draft tells of the study, and its row alone.
+        return series_conditions(replace(scope, context=frozenset()), viewer, study)
     if not scope.past:
         return series_conditions(scope, viewer, study)
     its = named(SERIES, "shown_series")
@@ -97,8 +103,10 @@ def shape(scope: Scope, viewer: Viewer) -> tuple[Scope, Viewer]:
     )
     units = frozenset({0} if viewer.units else ())
     studies = None if viewer.studies is None else frozenset[str]()
-    beside, without = (frozenset({0} if each else ()) for each in (scope.beside, scope.without))
-    kept = Scope(collection, submission, version, cart, scope.alone, beside, without)
+    context, beside, without = (
+        frozenset({0} if each else ()) for each in (scope.context, scope.beside, scope.without)
+    )
+    kept = Scope(collection, submission, context, version, cart, scope.alone, beside, without)
     return kept, Viewer("", viewer.sees_all, units, studies)
 
 
@@ -107,6 +115,7 @@ def parameters(scope: Scope, viewer: Viewer) -> dict[str, Any]:
     return {
         _COLLECTION: scope.collection,
         _SUBMISSION: scope.submission,
+        _CONTEXT: listed(sorted(scope.context)),
         _VERSION: scope.version,
         _CART: scope.cart,
         _BESIDE: listed(sorted(scope.beside)),
@@ -119,8 +128,8 @@ def parameters(scope: Scope, viewer: Viewer) -> dict[str, Any]:
 def _within(scope: Scope, viewer: Viewer, rows: FromClause) -> list[ColumnElement[bool]]:
     published = rows.c.added_version.is_not(None), rows.c.removed_version.is_(None)
     if scope.submission is not None:
-        draft = rows.c.added_version.is_(None), rows.c.removed_version.is_(None)
-        return [*draft, rows.c.submission_id == bindparam(_SUBMISSION, scope.submission)]
+        drafts = _drafts(scope, rows)
+        return [or_(and_(*drafts), and_(*published, *_context(scope, rows)))] if scope.context else drafts
     if scope.cart is not None:
         return [rows.c.id.in_(_in_cart(scope.cart)), rows.c.added_version.is_not(None)]
     if scope.without:
@@ -132,6 +141,24 @@ def _within(scope: Scope, viewer: Viewer, rows: FromClause) -> list[ColumnElemen
     if scope.version is not None:
         return [own, *_as_of(scope.version, rows)]
     return [*published, or_(own, _beside(scope, viewer, rows)) if scope.beside else own]
+
+
+def _drafts(scope: Scope, rows: FromClause) -> list[ColumnElement[bool]]:
+    draft = rows.c.added_version.is_(None), rows.c.removed_version.is_(None)
+    return [*draft, rows.c.submission_id == bindparam(_SUBMISSION, scope.submission)]
+
+
+def _context(scope: Scope, rows: FromClause) -> list[ColumnElement[bool]]:
+    """In one of the units of the context and in a study of the drafts, and no series that they correct."""
+    units: BindParameter[str] = bindparam(_CONTEXT, listed(sorted(scope.context)))
+    draft = named(SERIES, "draft_series")
+    own, drafts = draft.c["study_instance_uid", "series_instance_uid"], _drafts(scope, draft)
+    studies, series = (select(each).where(*drafts) for each in own)
+    return [
+        one_of(rows.c.access_unit_id, units),
+        rows.c.study_instance_uid.in_(studies),
+        rows.c.series_instance_uid.not_in(series),
+    ]
 
 
 def _as_of(version: int, rows: FromClause) -> list[ColumnElement[bool]]:

@@ -114,11 +114,11 @@ class Series(Revision, table=True):
         _live("series_live", "series_instance_uid", "collection_id", "access_unit_id", unique=True),
         _draft("series_draft", "submission_id", "series_instance_uid", unique=True),
         Index("series_uid", "series_instance_uid"),
-        Index("series_of_study", "study_instance_uid"),
         # For those alone that ask so (`tables.in_history`): SQLite would take them for other searches too.
         Index("series_added", text("(collection_id + 0)"), "added_version"),
         Index("series_removed", text("(collection_id + 0)"), "removed_version"),
-        _live("series_study", "study_instance_uid", "series_instance_uid"),
+        # Of past revisions too: of two indexes SQLite would take the one that has no condition.
+        Index("series_study", "study_instance_uid", "series_instance_uid"),
         _live("series_modality", "modality", "study_instance_uid"),
     )
 

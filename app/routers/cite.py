@@ -12,7 +12,7 @@ from app.routers.addresses import public_url
 from app.routers.api import PREFIX, problems
 from app.routers.dependencies import ACaller, AnArchive, get_ask
 from app.routers.representations import send_bytes
-from app.routers.versions import Number
+from app.routers.words import Number
 from app.services import cite
 from app.services.cite import OURS, Citation
 from app.wire.accept import Offer

@@ -10,7 +10,7 @@ from app.registry.dois import Doi
 from app.routers.api import PREFIX, problems
 from app.routers.dependencies import ACaller, AnArchive
 from app.routers.representations import send
-from app.routers.versions import Number
+from app.routers.words import Number
 from app.services import citable, dois
 from app.services.dois import Shown
 

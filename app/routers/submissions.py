@@ -11,7 +11,7 @@ from app.registry.submissions import Submission
 from app.routers.addresses import public_url
 from app.routers.api import PREFIX, After, Limit, Page, problems
 from app.routers.dependencies import ACaller, AnArchive
-from app.routers.versions import AWithdrawal
+from app.routers.version_models import AWithdrawal
 from app.services import submissions
 
 router = APIRouter(prefix=PREFIX, tags=["submissions"])

@@ -16,6 +16,8 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
 Uid = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)*$", max_length=64)]
 Until = Annotated[AwareDatetime, Field(examples=["2027-06-30T00:00:00Z"])]
 Row = Annotated[int, Path(ge=1, le=2**53, description="Its number", examples=[7])]
+#: Of a version, in a path.
+Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="The number of the version", examples=[1])]
 
 
 def number(after: str) -> int:

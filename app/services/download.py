@@ -116,7 +116,7 @@ async def archive_zip(root: Root, resource: Resource, ask: Ask) -> Plan:
     """
     root = root.at(Capability.DOWNLOAD)
     found = await extent(root, resource)
-    texts = await notes(root.archive, root.viewer, found.collections)
+    texts = await notes(root, found.collections)
     tally = _Tally(behind(Mark(), (Entry(name, len(text), 0, EARLIEST) for name, text in texts.items())))
     for rows in found.runs:
         await root.archive.database.scan(

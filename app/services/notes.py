@@ -4,8 +4,13 @@ from collections.abc import Collection, Iterable, Iterator
 
 from app.access.licences import described
 from app.archive import Archive
+from app.citing import apa
+from app.citing.work import cleaned
 from app.registry import collections
 from app.registry.collections import Entry, Filters
+from app.services import cite
+from app.services.cite import Citation
+from app.services.root import Root
 from app.viewer import Viewer
 
 DOI = "https://doi.org/"
@@ -13,10 +18,13 @@ DOI = "https://doi.org/"
 _UNNAMED = "A further collection"
 
 
-async def notes(archive: Archive, viewer: Viewer, of: Collection[int]) -> dict[str, bytes]:
-    """The texts for data of these collections, each under the name of its entry."""
-    found = await entries(archive, viewer, of)
-    return {"LICENSE.txt": _text(licences(found)), "CITATION.txt": _text(citations(found))}
+async def notes(root: Root, of: Collection[int]) -> dict[str, bytes]:
+    """The texts for what a root shows of these collections, each under the name of its entry."""
+    found = await entries(root.archive, root.viewer, of)
+    register = await root.archive.rights.register()
+    named = [(entry.slug, root.scope.version) for entry, named in found if named]
+    cited = await cite.selection(root.archive, register, root.viewer, named, root.host)
+    return {"LICENSE.txt": _text(licences(found)), "CITATION.txt": _text(citations(cited))}
 
 
 async def entries(archive: Archive, viewer: Viewer, of: Collection[int]) -> list[tuple[Entry, bool]]:
@@ -48,24 +56,21 @@ def licences(found: Iterable[tuple[Entry, bool]]) -> Iterator[str]:
             yield f"  {sentence}"
 
 
-def citations(found: Iterable[tuple[Entry, bool]]) -> Iterator[str]:
-    """How each collection that may be named wants to be cited."""
+def citations(cited: Citation) -> Iterator[str]:
+    """How the works, and what belongs to them, want to be cited."""
     yield "Whoever uses the data cites the collections that they are from."
-    for entry in (entry for entry, named in found if named):
+    for work in cited.works:
         yield ""
-        yield _heading(entry)
-        authors = "; ".join(author.name for author in entry.record.authors)
-        yield f"  {f'{authors}. ' if authors else ''}{entry.title.rstrip('.')}.{_address(entry.doi)}"
-        for each in entry.record.citations:
-            yield f"  {' '.join(each.text.split())}{_address(each.doi)}"
+        yield f"  {apa.text(cleaned(work))}"
+    for text, doi in cited.also:
+        yield f"  {' '.join(text.split())}{f' {DOI}{doi}' if doi else ''}"
+    for thanks in cited.acknowledgements:
+        yield ""
+        yield f"  {' '.join(thanks.split())}"
 
 
 def _heading(entry: Entry) -> str:
     return f"{entry.title} ({entry.slug})"
-
-
-def _address(doi: str | None) -> str:
-    return f" {DOI}{doi}" if doi else ""
 
 
 def _text(lines: Iterable[str]) -> bytes:

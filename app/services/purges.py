@@ -12,6 +12,7 @@ from app.index.publish import Leaving
 from app.index.purge import Purged
 from app.registry import audit, rights, versions
 from app.registry.versions import Withdrawal
+from app.services import doi_jobs, webhooks
 from app.services.owners import owned
 
 
@@ -31,6 +32,8 @@ async def purge(archive: Archive, caller: Caller, slug: str, wanted: Withdrawal)
         if not found.instances:
             raise NotFound("The collection holds nothing of this.")
         rights.changed(connection)
+        doi_jobs.changed(connection, collection.id)
+        webhooks.announce(connection, webhooks.WITHDRAWAL, collection.id, version, sorted(found.units))
         told = {"address": "/".join(filter(None, address)), "instances": found.instances}
         audit.enter(connection, caller.name, "purge", collection=collection.id, **told)
         return found

@@ -125,11 +125,11 @@ def is_for(cart: Cart, caller: Caller, viewer: Viewer) -> bool:
 
 async def submission_root(archive: Archive, caller: Caller, host: str, key: str) -> Root:
     """The drafts of one submission, for its submitter and the curators. Raises NotSignedIn, NotFound."""
-    _, viewer = await enter(archive, caller)
+    register, viewer = await enter(archive, caller)
     found = await archive.database.lookup(lambda connection: submissions.find(connection, key))
     if found is None or not may_see(found, viewer):
         raise NotFound
-    return _of_submission(archive, viewer, host, found)
+    return _of_submission(archive, register, viewer, host, found)
 
 
 def may_see(submission: Submission, viewer: Viewer) -> bool:
@@ -161,7 +161,7 @@ async def destination(root: Root) -> Root:
     opened = await root.archive.database.write(
         lambda connection: submissions.open_of(connection, found.id, unit, person)
     )
-    return _of_submission(root.archive, root.viewer, root.host, opened)
+    return _of_submission(root.archive, register, root.viewer, root.host, opened)
 
 
 def _unit(collection: Known, viewer: Viewer) -> tuple[int, bool]:
@@ -175,11 +175,17 @@ def _unit(collection: Known, viewer: Viewer) -> tuple[int, bool]:
     raise Forbidden("You may not store into this collection.")
 
 
-def _of_submission(archive: Archive, viewer: Viewer, host: str, found: Submission) -> Root:
-    unit = frozenset({found.access_unit_id})
-    reader = Viewer(viewer.name, units=unit, person=viewer.person, may=dict.fromkeys(Capability, unit))
+def _of_submission(
+    archive: Archive, register: Register, viewer: Viewer, host: str, found: Submission
+) -> Root:
+    """The drafts, with all rights, and beside them what the viewer may do with what is published."""
+    unit, everything = frozenset({found.access_unit_id}), frozenset(register.units)
+    may = {each: unit | (everything if viewer.sees_all else viewer.where(each)) for each in Capability}
+    context = everything if viewer.sees_all else viewer.units
+    reader = Viewer(viewer.name, units=may[Capability.FIND], person=viewer.person, may=may)
     place = Place(found.collection_id, found.access_unit_id, found.id) if found.state == OPEN else None
-    scope, path = Scope(submission=found.id, alone=True), f"/submissions/{found.key}/dicom-web"
+    scope = Scope(submission=found.id, context=context, alone=not context)
+    path = f"/submissions/{found.key}/dicom-web"
     only = not any(
         viewer.holds(each, found.access_unit_id) for each in (Capability.SUBMIT, Capability.CURATE)
     )

@@ -11,8 +11,8 @@ depends_on = None
 KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 MOMENT = sa.DateTime(timezone=True)
+LIVE = sa.text("added_version IS NOT NULL AND removed_version IS NULL")
 INDEXES: dict[str, list[str | sa.TextClause]] = {
-    "series_of_study": ["study_instance_uid"],
     "series_added": [sa.text("(collection_id + 0)"), "added_version"],
     "series_removed": [sa.text("(collection_id + 0)"), "removed_version"],
 }
@@ -29,6 +29,7 @@ def upgrade() -> None:
     op.add_column("series", sa.Column("frozen", sa.Boolean(), nullable=False, server_default=sa.false()))
     for name, columns in INDEXES.items():
         op.create_index(name, "series", columns)
+    _index_studies(None)
     _create_versions()
     _create_tombstones()
     _create_carts()
@@ -40,9 +41,17 @@ def downgrade() -> None:
         op.drop_table(table)
     for name in INDEXES:
         op.drop_index(name, "series")
+    _index_studies(LIVE)
     op.drop_column("series", "frozen")
     op.drop_column("submission", "published_version")
     op.drop_column("submission", "withdrawals")
+
+
+def _index_studies(where: sa.TextClause | None) -> None:
+    """Index the series of studies: of all revisions, or of the live ones."""
+    op.drop_index("series_study", "series")
+    columns = ["study_instance_uid", "series_instance_uid"]
+    op.create_index("series_study", "series", columns, sqlite_where=where, postgresql_where=where)
 
 
 def _text(name: str) -> sa.Column[str]:

@@ -67,3 +67,12 @@ def test_a_made_up_instance_is_what_it_says(instance: Instance) -> None:
 
 def test_chunks_are_put_together() -> None:
     assert dechunked(b"3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n") == b"abcde"
+
+
+def test_publication_is_measured(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'index.db'}"
+    command = [sys.executable, "-m", "bench.publish", "40", "4", url]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    told = [line.split(" | ")[:2] for line in done.stdout.splitlines()[2:]]
+    assert [each[1] for each in told] == ["40", "40", "4", "4"]

@@ -165,6 +165,7 @@ STRANGERS = {"/sitemap.xml"}
 PUBLIC = {"/healthz", "/readyz", "/metrics"}
 #: Routes that do nothing but change something, and the test that tries them.
 CHANGING: dict[str, str] = {
+    "/api/v1/collections/{collection}/purges": "tests/test_purge.py",
     "/api/v1/submissions/{submission}/{act}": "tests/routers/test_versions.py",
     _NAMED + "/units/{unit}/series": "tests/routers/test_sites.py",
     "/api/v1/tokens/{token}/rotate": "tests/routers/test_tokens.py",

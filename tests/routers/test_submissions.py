@@ -102,6 +102,25 @@ async def test_an_annotator_stores_results_alone(archive: Filled, root: str) -> 
     assert (await send(archive, ANNOTATOR, draft, instance="1.9")).status_code == 409
 
 
+async def test_a_result_finds_its_images_where_its_sender_may_see_them(archive: Filled) -> None:
+    """Beside the drafts there is what is published in their studies, and what they correct is not."""
+    for series, uid in (("1.2.3.4", "1.1"), ("1.2.3.5", "1.2")):
+        await send(archive, CURATOR, ROLLING, series=series, instance=uid)
+    await send(archive, CURATOR, ROLLING, study="1.2.9", series="1.2.9.1", instance="1.9")
+    result = {"SOPClassUID": SEGMENTATION, "Modality": "SEG", "StudyDescription": "of the draft"}
+    draft = root_of(await send(archive, ANNOTATOR, FIXED, series="1.2.3.5", instance="1.8", **result))
+    assert sorted(uids(await look(archive, ANNOTATOR, f"{draft}/instances"))) == ["1.1", "1.8"]
+    [study] = (await look(archive, ANNOTATOR, f"{draft}/studies?includefield=StudyDescription")).json()
+    assert (study["00081030"]["Value"], study["00201206"]["Value"]) == (["of the draft"], [2])
+    image = f"{draft}/studies/1.2.3/series/1.2.3.4/instances/1.1"
+    assert (await look(archive, ANNOTATOR, f"{image}/frames/1")).status_code == 200
+    sent = root_of(await send(archive, SUBMITTER, FIXED, instance="1.7", series="1.2.3.7"))
+    finds = sorted(uids(await look(archive, SUBMITTER, f"{sent}/instances")))
+    assert finds == ["1.1", "1.2", "1.7"]  # the metadata of the rolling one are public
+    refused = await look(archive, SUBMITTER, f"{sent}/studies/1.2.3/series/1.2.3.4/instances/1.1/frames/1")
+    assert refused.status_code == 403
+
+
 @pytest.mark.parametrize(
     ("caller", "root", "status"),
     [
