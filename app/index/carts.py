@@ -34,7 +34,7 @@ def put(
     wanted = among(SERIES.c.study_instance_uid, studies) | among(SERIES.c.series_instance_uid, series)
     found = wanted, *series_conditions(scope, viewer)
     # Whoever stores into one of these collections has read before, or reads after, what is frozen here.
-    of = connection.scalars(select(SERIES.c.collection_id.distinct()).where(*found)).all()
+    of = connection.scalars(select(SERIES.c.collection_id).distinct().where(*found)).all()
     turn = select(COLLECTION.c.id).where(COLLECTION.c.id.in_(of)).order_by(COLLECTION.c.id)
     connection.execute(turn.with_for_update(key_share=True))
     rows = connection.scalars(select(SERIES.c.id).where(*found)).all()
