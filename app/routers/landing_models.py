@@ -97,7 +97,7 @@ def of_cart(shown: CartLanding, place: Place) -> dict[str, Any]:
     licensed = [
         {
             "slug": each.collection,
-            "title": shown.titles.get(each.collection, each.collection),
+            "title": shown.titles.get(each.collection or ""),
             "series": sum(part.series for part in each.parts),
             "licence": licence_out(each.licence),
         }

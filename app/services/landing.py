@@ -106,7 +106,7 @@ async def cart(archive: Archive, caller: Caller, key: str, host: str) -> CartLan
     register, viewer, found = await open_cart(archive, caller, key)
     shown = await carts.one(archive, caller, key)
     held = await _held(archive, viewer, Scope(cart=found.id))
-    own = {register.collections[each.collection].id for each in shown.licensed}
+    own = {part.collection for part in shown.parts}
     titles = {each.slug: each.title for each in await _entries(archive, register, viewer, own)}
     return CartLanding(shown, held, _with_files(await cite.cart(archive, caller, key, host), held), titles)
 
