@@ -1,7 +1,7 @@
 """The pages of collections, versions and carts: what whoever comes sees there, and what machines read."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from xml.etree.ElementTree import fromstring
 
@@ -9,9 +9,10 @@ import httpx
 import pytest
 
 from app.citing.formats import FORMATS
+from app.models.types import now
 from app.registry import dois
 from app.routers.landing_models import FORMS
-from tests.house import OWNER
+from tests.house import OWNER, bearer
 from tests.house import house as opened
 from tests.routers.callers import ANYONE, enrol, person
 from tests.routers.test_collections import SHOWN, archive, give, make, store
@@ -165,6 +166,22 @@ async def test_a_cart_tells_its_licences_and_what_each_may_have(client, archive)
     assert f"/carts/{key}/archive.zip" in links(stranger)
     hidden = (await client.post("/api/v1/carts", json={"name": "Mine", "studies": ["1.1"]})).json()["key"]
     assert (await client.get(f"/carts/{hidden}", headers=STRANGER)).status_code == 404
+
+
+async def test_a_link_to_a_cart_opens_its_page_and_no_other(settings):
+    async with opened(settings, jobs=False) as house:
+        client = house.browser
+        client.headers.update(OWNER)
+        await make(client, "closed", title="Quiet", rolling=True)
+        await store(client, "closed", study="1.1", series="1.1.1")
+        key = (await client.post("/api/v1/carts", json={"name": "C", "studies": ["1.1"]})).json()["key"]
+        until = (now() + timedelta(days=1)).isoformat()
+        link = await client.post("/api/v1/share-links", json={"cart": key, "expires_at": until})
+        by_link = {**BROWSER, **bearer(link.json()["token"])}
+        page = await look(client, f"/carts/{key}", by_link)
+        assert "None of 1 series may not be used commercially." in words(page)
+        assert page.all("img")
+        assert (await client.get("/collections/closed", headers=by_link)).status_code == 404
 
 
 async def test_results_and_sources_are_linked(client, archive):
