@@ -49,6 +49,17 @@ def of_collections(connection: Connection, collections: Iterable[int]) -> list[D
     return _dois(connection, DOI.c.collection_id.in_(list(collections)))
 
 
+def find(connection: Connection, identifier: str) -> Doi | None:
+    """The one of this name, if it leads somewhere."""
+    return next(iter(_dois(connection, DOI.c.identifier == identifier, DOI.c.state.in_(PUBLIC))), None)
+
+
+def of_carts(connection: Connection) -> list[str]:
+    """The keys of all carts that anyone may open and whose DOI is public."""
+    rows = select(CART.c.key).where(CART.c.audience == "anyone", CART.c.doi != "")
+    return list(connection.scalars(rows.order_by(CART.c.id)))
+
+
 def want(
     connection: Connection,
     what: str,

@@ -109,12 +109,15 @@ async def open_cart(archive: Archive, caller: Caller, key: str) -> tuple[Registe
     """
     register, viewer = await enter(archive, caller)
     found = await archive.database.lookup(lambda connection: carts.find(connection, key))
-    if found is None or not _is_for(found, caller, viewer):
+    if found is None or not is_for(found, caller, viewer):
         raise NotFound
-    return register, replace(viewer, studies=None) if caller.cart else viewer, found
+    # Of the collections that the series are from they are told nothing more.
+    shown = replace(viewer, studies=None, named=frozenset()) if caller.cart else viewer
+    return register, shown, found
 
 
-def _is_for(cart: Cart, caller: Caller, viewer: Viewer) -> bool:
+def is_for(cart: Cart, caller: Caller, viewer: Viewer) -> bool:
+    """Whether the caller may open the cart."""
     if caller.by_link and caller.cart != cart.id:
         return cart.audience == "anyone"
     # By a link to it: as long as who made that may open it themselves.
