@@ -11,7 +11,9 @@ from app.index.tables import INSTANCE, SERIES, SERIES_TAG_VALUE, SUBMISSION, TAG
 
 
 class Purged(NamedTuple):
-    """How much was destroyed, of which access units: instances by UID, however many revisions named them."""
+    """How much was destroyed: instances by UID, however many revisions named them, and the access units of
+    those that were published.
+    """
 
     instances: int
     bytes: int
@@ -50,7 +52,7 @@ def purge(
     study_rows.drop_empty(connection, studies, version)
     study_rows.tell_anew(connection, studies)
     _forget(connection, values)
-    units = frozenset(row.access_unit_id for row in found)
+    units = frozenset(row.access_unit_id for row in found if row.added_version is not None)
     return Purged(len({row.sop_instance_uid for row in found}), sum(row.size for row in once.values()), units)
 
 

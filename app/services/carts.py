@@ -19,7 +19,7 @@ from app.index.scope import ARCHIVE, Scope
 from app.index.search import read
 from app.query import qido
 from app.query.ast import Level
-from app.registry import audit, carts, collections
+from app.registry import audit, carts, collections, dois
 from app.registry.carts import Cart
 from app.registry.rights import Register
 from app.services import doi_jobs
@@ -79,13 +79,17 @@ async def create(archive: Archive, caller: Caller, values: Mapping[str, Any], wa
     if wanted.search is not None:
         series |= await _found(archive, scope, viewer, wanted.search)
     if len(series) + len(wanted.studies) > MOST:
-        raise InvalidRequest(f"A cart has at most {MOST:,} series: narrow the search, or make several.")
+        raise _too_many()
 
     def write(connection: Connection) -> Cart:
         made = carts.create(connection, caller.person, dict(values))
-        put = contents.put(connection, made.id, scope, viewer, studies=wanted.studies, series=series)
+        put = contents.put(
+            connection, made.id, scope, viewer, studies=wanted.studies, series=series, most=MOST
+        )
         if not put:
             raise InvalidRequest("You find nothing of this here: a cart holds one series at least.")
+        if put > MOST:
+            raise _too_many()
         audit.enter(connection, caller.name, "cart.create", cart=made.key, series=put)
         return made
 
@@ -133,13 +137,13 @@ async def change(archive: Archive, caller: Caller, cart: Cart, values: Mapping[s
 
 
 async def drop(archive: Archive, caller: Caller, key: str) -> None:
-    """Delete a cart. Raises NotSignedIn, NotFound, Forbidden, and Conflict where it has a DOI."""
+    """Delete a cart. Raises NotSignedIn, NotFound, Forbidden, and Conflict where it has a DOI or is to."""
     _, _, cart = await open_cart(archive, caller, key)
     _require_own(caller, cart)
-    if cart.doi:
-        raise Conflict("The cart has a DOI: what is cited stays.")
 
     def write(connection: Connection) -> None:
+        if dois.of(connection, f"cart/{cart.key}"):
+            raise Conflict("The cart has a DOI, or is to have one: what is cited stays.")
         carts.drop(connection, cart)
         audit.enter(connection, caller.name, "cart.delete", cart=cart.key)
 
@@ -183,6 +187,10 @@ async def _found(archive: Archive, scope: Scope, viewer: Viewer, search: str) ->
         if len(rows) < TOGETHER:
             return found
     raise InvalidRequest(f"The search finds more than {MOST:,} series: narrow it, or make several carts.")
+
+
+def _too_many() -> InvalidRequest:
+    return InvalidRequest(f"A cart has at most {MOST:,} series: narrow the search, or make several.")
 
 
 def _owns(caller: Caller, cart: Cart) -> bool:

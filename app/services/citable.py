@@ -106,7 +106,9 @@ class OfCart:
 async def cart_work(
     archive: Archive, register: Register, viewer: Viewer, cart: Cart, host: str
 ) -> tuple[Work, list[Cited]]:
-    """A cart, and the collections that it is taken from, as the viewer may know them."""
+    """A cart, and the collections that it is taken from, as the viewer may know them: what else these hold,
+    who opens the cart is not told.
+    """
     parts = await archive.database.scan(lambda connection: contents.parts(connection, cart.id, viewer))
     held = {each.collection for each in parts}
     named = [
@@ -114,7 +116,7 @@ async def cart_work(
         for each in register.collections.values()
         if each.id in held and each.is_known_to(viewer)
     ]
-    cited = await works.read(archive, register, viewer, named, host)
+    cited = await works.read(archive, register, viewer, named, host, counted=False)
     doi = await archive.database.lookup(lambda connection: dois.of(connection, OfCart(cart.key).of))
     settings = archive.settings
     accesses = {each.work.access for each in cited}

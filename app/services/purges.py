@@ -27,13 +27,15 @@ async def purge(archive: Archive, caller: Caller, slug: str, wanted: Withdrawal)
 
     def write(connection: Connection) -> Purged:
         version = versions.begin(connection, collection.id)
+        # Before: a cart of which nothing is left is not found by what it held.
+        doi_jobs.changed(connection, collection.id)
         said = {"reason": wanted.reason, "by": caller.name}
         found = rows.purge(connection, collection.id, address, version, said)
         if not found.instances:
             raise NotFound("The collection holds nothing of this.")
         rights.changed(connection)
-        doi_jobs.changed(connection, collection.id)
-        webhooks.announce(connection, webhooks.WITHDRAWAL, collection.id, version, sorted(found.units))
+        if found.units:
+            webhooks.announce(connection, webhooks.WITHDRAWAL, collection.id, None, sorted(found.units))
         told = {"address": "/".join(filter(None, address)), "instances": found.instances}
         audit.enter(connection, caller.name, "purge", collection=collection.id, **told)
         return found

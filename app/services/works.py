@@ -55,15 +55,18 @@ async def read(
     viewer: Viewer,
     wanted: Iterable[tuple[str, int | None]],
     host: str,
+    *,
+    counted: bool = True,
 ) -> list[Cited]:
-    """What the viewer may be told of each of these: collections by their slugs, versions by number as well.
+    """What the viewer may be told of each of these: collections by their slugs, versions by number as well;
+    how much they hold, and of what, if `counted`.
 
     Raises NotFound for one that is not there, or that they may not know of.
     """
     asked = [(known(register, viewer, slug), number) for slug, number in wanted]
 
     def work(connection: Connection) -> list[Cited]:
-        reader = _Reader(connection, archive.settings, register, viewer, host)
+        reader = _Reader(connection, archive.settings, register, viewer, host, counted)
         return [reader.cited(found, number) for found, number in asked]
 
     return await archive.database.scan(work)
@@ -78,6 +81,7 @@ class _Reader:
     register: Register
     viewer: Viewer
     host: str
+    counted: bool
 
     def cited(self, found: Known, number: int | None) -> Cited:
         """Raises NotFound where there is no such version."""
@@ -102,6 +106,8 @@ class _Reader:
         return Cited(work, tuple((each.text, each.doi or "") for each in entry.record.citations))
 
     def _facts(self, found: Known, number: int | None) -> Facts:
+        if not self.counted:
+            return Facts()
         scope = Scope(found.id, alone=len(found.units) == 1, version=number)
         return facts.facts(self.connection, scope, self.viewer).get(found.id) or Facts()
 

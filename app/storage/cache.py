@@ -2,7 +2,8 @@
 
 `entries/` holds each under the digest of its key, `making/` what is being made, `held/` a second name of
 every entry that somebody is reading: what is thrown out meanwhile stays until they are done. An entry appears
-by one rename, whole, or not at all. What was used longest ago is thrown out first.
+by one rename, whole, or not at all. What was used longest ago is thrown out first. `cleared` names the last
+time that the cache was cleared: what was begun before is not kept.
 
 Nothing is synced: a power cut may tear entries, so they lie in a folder of this boot of the machine, and what
 lies there from before another is thrown away unread.
@@ -58,6 +59,7 @@ class Cache:
             self._leave = finalize(self, os.close, used)
             self._entries, self._making, self._held = (own / name for name in ("entries", "making", "held"))
             self._total = own / "bytes"
+            self._cleared = own / "cleared"
             self._lock = own / "lock"
             for each in (self._entries, self._making, self._held):
                 each.mkdir(parents=True, exist_ok=True)
@@ -93,22 +95,30 @@ class Cache:
 
     async def _made(self, name: str, held: Path, make: Make) -> Held:
         path = self._making / keys.fresh()
+        begun = await in_thread(self._last_cleared)
         try:
             await make(path)
-            return await in_thread(self._publish, path, name, held)
+            return await in_thread(self._publish, path, name, held, begun)
         finally:
             with suppress(OSError):
                 path.unlink()
 
     async def clear(self) -> None:
-        """Remove every entry; who is reading one still has it."""
+        """Remove every entry, and keep none that is being made; who is reading one still has it."""
         await in_thread(self._clear)
 
     # What follows runs in threads.
 
     def _clear(self) -> None:
         with facts(), boot.locked(self._lock):
-            self._set_total(self._throw_out(-1))
+            total = self._throw_out(-1)
+            self._cleared.write_text(keys.fresh())
+            self._set_total(total)
+
+    def _last_cleared(self) -> str:
+        """Without the lock: who reads it half written has begun too early, and what they make is not kept."""
+        with facts():
+            return self._cleared.read_text() if self._cleared.exists() else ""
 
     def _require_room(self) -> None:
         with facts():
@@ -129,8 +139,10 @@ class Cache:
                 return None
             return Held(held, held.stat().st_size)
 
-    def _publish(self, path: Path, name: str, held: Path) -> Held:
-        """The new file as an entry, held. Whoever made the same meanwhile is replaced."""
+    def _publish(self, path: Path, name: str, held: Path, begun: str) -> Held:
+        """The new file as an entry, held. Whoever made the same meanwhile is replaced. Where the cache
+        was cleared since it was `begun` it is held, and no entry.
+        """
         entry = self._entries / name[:2] / name
         with facts():
             os.link(path, held)
@@ -138,9 +150,10 @@ class Cache:
             if size <= self._limit:
                 entry.parent.mkdir(exist_ok=True)
                 with boot.locked(self._lock):
-                    before = entry.stat().st_size if entry.exists() else 0
-                    os.rename(path, entry)
-                    self._account(size - before)
+                    if self._last_cleared() == begun:
+                        before = entry.stat().st_size if entry.exists() else 0
+                        os.rename(path, entry)
+                        self._account(size - before)
         return Held(held, size)
 
     def _account(self, more: int) -> None:

@@ -151,3 +151,16 @@ async def test_a_link_to_a_cart_shows_that_and_nothing_else(settings: Settings) 
         assert (await client.get(CARTS, headers=by_link)).status_code == 403
         wanted["collection"] = "closed"
         assert (await client.post("/api/v1/share-links", json=wanted, headers=owner)).status_code == 400
+
+
+async def test_a_cart_of_studies_has_no_more_series_than_any(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await make(client, rolling=True)
+    for number in range(3):
+        await send(client, series=f"1.2.3.{number}", instance=f"1.{number}")
+    for most, status in ((2, 400), (3, 201)):
+        monkeypatch.setattr("app.services.carts.MOST", most)
+        answer = await client.post(CARTS, json={"name": "A cart", "studies": ["1.2.3"]})
+        assert answer.status_code == status
+    assert len((await client.get(CARTS)).json()["items"]) == 1

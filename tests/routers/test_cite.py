@@ -1,5 +1,7 @@
 """How it is cited, over HTTP."""
 
+from datetime import timedelta
+
 import httpx
 import orjson
 import pytest
@@ -7,7 +9,9 @@ import rispy
 from pybtex.database import parse_string
 
 from app.citing.formats import FORMATS
+from app.models.types import now
 from tests.house import OWNER, House, bearer
+from tests.instances import ct, part10
 from tests.routers.test_dois import local, make, minted
 
 __all__ = ["local"]
@@ -100,3 +104,27 @@ async def test_versions(local: House) -> None:
     await make(local)
     missing = await local.browser.get("/api/v1/collections/chest-ct/versions/1/cite", headers=OWNER)
     assert missing.status_code == 404
+
+
+async def test_a_link_to_a_cart_tells_nothing_of_the_rest_of_its_collection(local: House) -> None:
+    """Its collection holds MR too, which is in no cart; keywords of citations name it."""
+    row = await local.collection("private")
+    await local.store("private")
+    head = {**OWNER, "Content-Type": "application/dicom"}
+    mr = part10(ct("7.7", "7.7.7", "7.7.7.7", Modality="MR"))
+    stored = await local.browser.post("/collections/private/dicom-web/studies", content=mr, headers=head)
+    assert stored.status_code == 200
+    mary = await local.person("mary")
+    await local.grant(mary, row, "reader")
+    hers = bearer(await local.token(mary))
+    new = {"name": "A cart", "studies": ["1.2.3"]}
+    made = await local.browser.post("/api/v1/carts", json=new, headers=hers)
+    assert made.status_code == 201, made.text
+    cart = made.json()["key"]
+    wanted = {"cart": cart, "expires_at": (now() + timedelta(days=1)).isoformat()}
+    link = await local.browser.post("/api/v1/share-links", json=wanted, headers=OWNER)
+    assert link.status_code == 201, link.text
+    path = f"/api/v1/carts/{cart}/cite?format=ris"
+    reference = await local.browser.get(path, headers=bearer(link.json()["token"]))
+    assert reference.status_code == 200
+    assert "KW  - MR" not in reference.text

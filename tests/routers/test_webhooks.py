@@ -251,3 +251,29 @@ async def test_a_name_that_leads_inside_is_not_followed() -> None:
 async def test_events_are_those_there_are(house: House, heard: Listener, events: list[str]) -> None:
     answer = await house.browser.post(PATH, json={"url": heard.url, "events": events}, headers=OWNER)
     assert answer.status_code == 400
+
+
+async def purge(house: House) -> None:
+    wanted = {"study": "1.2.3", "reason": "x"}
+    answer = await house.browser.post("/api/v1/collections/chest-ct/purges", json=wanted, headers=OWNER)
+    assert answer.status_code == 200, answer.text
+    await work(house)
+
+
+async def test_a_purge_announces_no_version_that_there_is_not(house: House, heard: Listener) -> None:
+    await make(house)
+    await hook(house, heard, await session(house, await house.person("mary")), events=["withdrawal"])
+    await publish(house, "chest-ct", "1.2.3")
+    await purge(house)
+    [told] = heard.told
+    assert set(told["data"]) == {"collection", "url"}
+
+
+async def test_the_purge_of_a_draft_is_announced_to_nobody_who_could_not_see_it(
+    house: House, heard: Listener
+) -> None:
+    await make(house)
+    await hook(house, heard, await session(house, await house.person("mary")))
+    await house.store("chest-ct")
+    await purge(house)
+    assert heard.came == []

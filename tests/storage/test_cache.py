@@ -218,3 +218,26 @@ def test_a_system_without_names_for_boots_gets_one(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(boot, "_BOOT_ID", tmp_path / "absent")
     named = boot.current.__wrapped__
     assert named() != named()
+
+
+@pytest.mark.parametrize("other", [False, True])
+async def test_what_is_being_made_while_the_cache_is_cleared_is_not_kept(tmp_path: Path, other: bool) -> None:
+    """What was made of what is purged meanwhile; here, or in another process."""
+    cache, begun, go_on = Cache(tmp_path, 1000), asyncio.Event(), asyncio.Event()
+    (await cache.hold("before", writes(b"abc"))).release()
+
+    async def make(path: Path) -> None:
+        begun.set()
+        await go_on.wait()
+        path.write_bytes(b"purged")
+
+    making = asyncio.create_task(cache.hold("a", make))
+    await begun.wait()
+    await (Cache(tmp_path, 1000) if other else cache).clear()
+    go_on.set()
+    held = await making
+    assert held.path.read_bytes() == b"purged"
+    held.release()
+    assert [files(tmp_path, each) for each in ("entries", "making", "held")] == [[], [], []]
+    for make_again in (writes(b"new"), never):
+        (await cache.hold("a", make_again)).release()
