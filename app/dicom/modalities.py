@@ -49,6 +49,13 @@ MODALITIES = {
     "XA": "X-ray angiography",
     "XC": "External-camera photography",
 }
+#: Those whose series hold no pictures, or none that tell anything alone.
+UNSEEN = frozenset(
+    {
+        *("ANN", "AR", "AU", "DOC", "ECG", "EEG", "KO", "M3D", "PLAN", "PR", "REG", "RTDOSE", "RTPLAN"),
+        *("RTRECORD", "RTSTRUCT", "RWV", "SEG", "SMR", "SR", "VA"),
+    }
+)
 
 
 def in_words(modality: str) -> str:

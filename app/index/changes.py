@@ -32,7 +32,7 @@ START: Cursor = ("", 0)
 
 
 class Change(NamedTuple):
-    """One series that differs: its row in either version (0: none), and what lay and lies in it."""
+    """One series that differs: how many revisions of it either version has, and what lay and lies in them."""
 
     series: str
     unit: int
@@ -111,11 +111,21 @@ def count(connection: Connection, viewer: Viewer, collection: int, since: int, u
     return Counts(*map(int, connection.execute(select(*numbers)).one()))
 
 
-def held(connection: Connection, row: int) -> dict[str, Held]:
-    """The instances of a revision, by SOP Instance UID."""
+def held(
+    connection: Connection, viewer: Viewer, collection: int, change: Change, since: int, until: int
+) -> tuple[dict[str, Held], dict[str, Held]]:
+    """The instances by UID, before and after, of the revisions that only one of the versions has."""
     columns = INSTANCE.c["sop_instance_uid", "id", "sha256", "size"]
-    rows = select(*columns).where(INSTANCE.c.series_row == row).order_by(INSTANCE.c.sop_instance_uid)
-    return {uid: Held(*rest) for uid, *rest in connection.execute(rows)}
+    own = SERIES.c.series_instance_uid == change.series, SERIES.c.access_unit_id == change.unit
+    rows = (
+        select(*columns)
+        .join(SERIES, SERIES.c.id == INSTANCE.c.series_row)
+        .where(*own, in_history(collection), *seen(viewer, SERIES))
+        .order_by(INSTANCE.c.sop_instance_uid)
+    )
+    sides = (rows.where(*_only(since, until, new=new)) for new in (False, True))
+    before, after = ({uid: Held(*rest) for uid, *rest in connection.execute(side)} for side in sides)
+    return before, after
 
 
 def attributes(connection: Connection, pairs: Mapping[int, int]) -> list[tuple[str, str, str, int]]:
@@ -171,7 +181,7 @@ def _pairs(viewer: Viewer, collection: int, since: int, until: int) -> FromClaus
 
 def _side(viewer: Viewer, collection: int, since: int, until: int, *, new: bool) -> Select[Any]:
     """The revisions of one of the versions that the other has not."""
-    own = SERIES.c["id", "number_of_series_related_instances", "size"]
+    own = literal(1), SERIES.c.number_of_series_related_instances, SERIES.c.size
     pair = [(each, literal(0)) if not new else (literal(0), each) for each in own]
     numbers = [
         part.label(name)

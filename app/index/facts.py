@@ -54,6 +54,25 @@ def holding(connection: Connection, viewer: Viewer, modality: str) -> set[int]:
     return set(connection.scalars(rows.where(SERIES.c.modality == modality, *seen)))
 
 
+def modalities(connection: Connection, viewer: Viewer) -> dict[str, set[int]]:
+    """For each modality the collections in which the viewer sees a series of it."""
+    found: dict[str, set[int]] = defaultdict(set)
+    rows = select(SERIES.c.modality, SERIES.c.collection_id).distinct()
+    seen = series_conditions(Scope(), viewer)
+    for modality, collection in connection.execute(rows.where(SERIES.c.modality != "", *seen)):
+        found[modality].add(collection)
+    return dict(found)
+
+
+def people(connection: Connection, viewer: Viewer, collections: Iterable[int]) -> dict[int, tuple[int, int]]:
+    """How many patients and studies the viewer sees in each of these collections."""
+    values = func.nullif(STUDY.c.patient_id, ""), STUDY.c.study_instance_uid
+    counts = [func.count(each.distinct()) for each in values]
+    own = among(STUDY.c.collection_id, collections), *study_conditions(Scope(), viewer)
+    rows = select(STUDY.c.collection_id, *counts).where(*own).group_by(STUDY.c.collection_id)
+    return {row: (patients, studies) for row, patients, studies in connection.execute(rows)}
+
+
 def received(
     connection: Connection, collection: int, viewer: Viewer, sites: Iterable[int], curated: Iterable[int]
 ) -> dict[int, tuple[int, int, int]]:

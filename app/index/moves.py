@@ -59,10 +59,9 @@ def move(
             place = {"access_unit_id": target, "study_row": study_rows[row.study_instance_uid]}
             connection.execute(update(SERIES).where(SERIES.c.id == row.id).values(**place))
             held[row.series_instance_uid] = row
-    _move_past(connection, past, target)
-    _move_tombstones(
-        connection, collection, sources, target, studies, {row.series_instance_uid for row in leaving}
-    )
+    made |= _move_past(connection, past, target)
+    moved = {row.series_instance_uid for row in leaving}
+    _move_tombstones(connection, collection, sources, target, moved)
     left = {row.study_row for row in leaving}
     drop_empty(connection, left, version)
     tell_anew(connection, left | made)
@@ -76,8 +75,8 @@ def _take_turn(connection: Connection, collection: int) -> int:
     return latest + 1
 
 
-def _move_past(connection: Connection, past: Iterable[Row[Any]], target: int) -> None:
-    """Move revisions that are not live, each with a study row of its own, which is not live either."""
+def _move_past(connection: Connection, past: Iterable[Row[Any]], target: int) -> set[int]:
+    """Move revisions that are not live, with study rows of their own, which are not live either; these."""
     made: dict[int, int] = {}
     for row in past:
         if row.study_row not in made:
@@ -85,6 +84,7 @@ def _move_past(connection: Connection, past: Iterable[Row[Any]], target: int) ->
             made[row.study_row] = revisions.copy(connection, STUDY, row.study_row, values)
         place = {"access_unit_id": target, "study_row": made[row.study_row]}
         connection.execute(update(SERIES).where(SERIES.c.id == row.id).values(**place))
+    return set(made.values())
 
 
 def _move_tombstones(
@@ -92,12 +92,10 @@ def _move_tombstones(
     collection: int,
     sources: Collection[int],
     target: int,
-    studies: Collection[str],
     series: Collection[str],
 ) -> None:
     """Have those who see what is moved, and nobody else, be told of what was withdrawn of it."""
-    of_series = among(TOMBSTONE.c.series_instance_uid, series)
-    of_these = of_series | among(TOMBSTONE.c.study_instance_uid, studies)
+    of_these = among(TOMBSTONE.c.series_instance_uid, series)
     own = TOMBSTONE.c.collection_id == collection, among(TOMBSTONE.c.access_unit_id, sources)
     connection.execute(update(TOMBSTONE).where(*own, of_these).values(access_unit_id=target))
 

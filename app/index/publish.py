@@ -48,16 +48,18 @@ def publish(
     submissions: Iterable[int],
     leaving: Iterable[Leaving] = (),
 ) -> list[tuple[Leaving, int]]:
-    """Put submissions' drafts into this version of the collection, and leave these out of it; each of what
-    was left out with the access units it lay in.
+    """Leave these out of this version of the collection, and put submissions' drafts into it; the address and
+    access unit of every series or instance that was left out.
 
-    Raises Conflict where drafts lie in another study, or in several access units, than what they correct, and
-    where nothing would change; NotFound where something to be left out is not live in the collection.
+    What was sent to be published is never what is left out: that is what lay there before. Nothing that was
+    acknowledged is dropped, only closed. Raises Conflict where drafts lie in another study, or in several
+    access units, than what they correct, and where nothing would change; NotFound where something to be left
+    out is not live in the collection.
     """
-    studies: set[int] = set()
+    left, studies = _withdraw(connection, collection, version, leaving)
+    came: set[int] = set()
     for submission in submissions:
-        studies |= _publish(connection, collection, submission, version)
-    left = _withdraw(connection, collection, version, leaving, studies)
+        studies |= _publish(connection, collection, submission, version, came)
     study_rows.settle(connection, studies, version)
     if not _differs(connection, collection, version):
         raise Conflict("There is nothing to publish: approve a submission, or name one.")
@@ -65,18 +67,23 @@ def publish(
     return left
 
 
-def _publish(connection: Connection, collection: int, submission: int, version: int) -> set[int]:
-    """Put the drafts of one in; the study rows of what they changed."""
+def _publish(
+    connection: Connection, collection: int, submission: int, version: int, came: set[int]
+) -> set[int]:
+    """Put the drafts of one in, whose rows join those that `came`; the study rows of what they changed."""
     drafts = {row.id: row for row in connection.execute(_DRAFTS, {"submission": submission})}
     overlaps = _overlaps(connection, collection, submission, drafts)
     live = _live(connection, collection, {row.series_instance_uid for row in drafts.values()})
     _refuse_other_studies(drafts.values(), live)
-    targets = _targets(drafts.values(), live, overlaps)
-    drafts = _without_unchanged(connection, drafts, overlaps)
+    unchanged = {each.draft_instance: each.draft_row for each in overlaps if each.same}
+    corrections = [each for each in overlaps if each.draft_instance not in unchanged]
+    targets = _targets(drafts.values(), live, corrections)
+    drafts = _without_unchanged(connection, drafts, unchanged)
+    _refuse_rivals(drafts, corrections, came)
+    came |= drafts.keys()
     gone: dict[int, set[int]] = defaultdict(set)
-    for each in overlaps:
-        if not each.same:
-            gone[each.live_row].add(each.live_instance)
+    for each in corrections:
+        gone[each.live_row].add(each.live_instance)
     partners = {
         found.id: draft
         for draft in drafts.values()
@@ -97,20 +104,24 @@ def _publish(connection: Connection, collection: int, submission: int, version: 
 
 
 def _withdraw(
-    connection: Connection, collection: int, version: int, leaving: Iterable[Leaving], studies: set[int]
-) -> list[tuple[Leaving, int]]:
-    found: list[tuple[Leaving, int]] = []
+    connection: Connection, collection: int, version: int, leaving: Iterable[Leaving]
+) -> tuple[list[tuple[Leaving, int]], set[int]]:
+    """What was left out, and the study rows that it lay in."""
+    left: dict[tuple[Leaving, int], None] = {}
+    gone: dict[int, set[int] | None] = {}
     missing: list[str] = []
     for each in leaving:
         rows = _rows_of(connection, collection, each)
         if not rows:
             missing.append("/".join(filter(None, each)))
-        for row, unit, instance in rows:
-            studies.add(_leave(connection, row, version, None if instance is None else {instance}, {}))
-            found.append((each, unit))
+        for row, series, unit, instance in rows:
+            left[Leaving(each.study, series, each.instance), unit] = None
+            before = gone.setdefault(row, set())
+            gone[row] = None if instance is None or before is None else before | {instance}
     if missing:
         raise NotFound(f"The collection does not hold: {', '.join(missing[:NAMED])}. Nothing was published.")
-    return list(dict.fromkeys(found))
+    studies = {_leave(connection, row, version, each, {}) for row, each in gone.items()}
+    return list(left), studies
 
 
 def _leave(
@@ -127,17 +138,15 @@ def _leave(
     """
     place: Any = connection.execute(_PLACE_OF, {"row": row}).one()
     left = gone is not None and place.number_of_series_related_instances > len(gone)
-    if partner is not None and not left:
-        _replace(connection, row, version, place, partner)
-    elif place.added_version == version and not place.frozen:
-        _change(connection, row, version, place, gone if left else None, partner)
-    elif partner is not None:
-        drafted[partner.id] = tag_writer.carried(connection, partner.id)
-        _merge(connection, row, version, place, gone or (), partner)
-    elif left:
+    if partner is None and left:
         revisions.revise(connection, row, version, gone or ())
-    else:
-        revisions.close(connection, row, version)
+        return int(place.study_row)
+    revisions.close(connection, row, version)
+    if partner is not None:
+        _put(connection, partner, version, place, row)
+        if left:
+            drafted[partner.id] = tag_writer.carried(connection, partner.id)
+            _merge(connection, row, gone or (), partner)
     return int(place.study_row)
 
 
@@ -199,12 +208,21 @@ def _refuse_other_studies(drafts: Iterable[Row[Any]], live: dict[str, list[Row[A
         raise Conflict(f"The collection holds these series as part of other studies: {_told(wrong)}.")
 
 
+def _refuse_rivals(drafts: dict[int, Row[Any]], corrections: Iterable[_Overlap], came: set[int]) -> None:
+    rivals = {each.draft_row for each in corrections if each.live_row in came}
+    if rivals:
+        named = _told([drafts[row].series_instance_uid for row in rivals])
+        raise Conflict(
+            f"Two of the submissions hold other content of the same instances: publish one first. {named}"
+        )
+
+
 def _targets(
-    drafts: Iterable[Row[Any]], live: dict[str, list[Row[Any]]], overlaps: Iterable[_Overlap]
+    drafts: Iterable[Row[Any]], live: dict[str, list[Row[Any]]], corrections: Iterable[_Overlap]
 ) -> dict[int, int]:
     """The access unit into which each draft goes: that of what it corrects, else its own."""
     corrected: dict[int, set[int]] = defaultdict(set)
-    for each in overlaps:
+    for each in corrections:
         corrected[each.draft_row].add(each.live_unit)
     targets, torn = {}, []
     for draft in drafts:
@@ -224,21 +242,18 @@ def _targets(
 
 
 def _without_unchanged(
-    connection: Connection, drafts: dict[int, Row[Any]], overlaps: Iterable[_Overlap]
+    connection: Connection, drafts: dict[int, Row[Any]], unchanged: dict[int, int]
 ) -> dict[int, Row[Any]]:
-    """The drafts that are left when what the collection holds already is dropped."""
-    same = defaultdict(list)
-    for each in overlaps:
-        if each.same:
-            same[each.draft_row].append(each.draft_instance)
-    if not same:
+    """The drafts that are left when these instances, each with its series' row, are dropped."""
+    if not unchanged:
         return drafts
-    connection.execute(
-        delete(INSTANCE).where(among(INSTANCE.c.id, [i for found in same.values() for i in found]))
-    )
-    empty = [row for row in same if not revisions.count(connection, row)]
-    tag_writer.refill(connection, [row for row in same if row not in empty])
+    connection.execute(delete(INSTANCE).where(among(INSTANCE.c.id, unchanged)))
+    rows = set(unchanged.values())
+    empty = {row for row in rows if not revisions.count(connection, row)}
     revisions.drop(connection, empty)
+    for row in rows - empty:
+        revisions.tell_anew(connection, row)
+    tag_writer.refill(connection, rows - empty)
     return {row: draft for row, draft in drafts.items() if row not in empty}
 
 
@@ -256,29 +271,15 @@ def _flip(connection: Connection, version: int, drafts: dict[int, Row[Any]], tar
         connection.execute(update(SERIES).where(SERIES.c.id == row).values(**place))
 
 
-def _replace(connection: Connection, row: int, version: int, place: Row[Any], partner: Row[Any]) -> None:
-    """The draft stands for the whole series."""
-    replaced = row
-    if place.added_version == version:
-        # It came with this version itself: what it replaced, if anything, the draft does.
-        replaced = place.replaces
-        revisions.drop(connection, [row])
-    else:
-        revisions.close(connection, row, version)
-    _put(connection, partner, version, place, replaced)
+def _put(connection: Connection, draft: Row[Any], version: int, place: Any, replaced: int) -> None:
+    """Make a draft live in the place of a series row."""
+    values = {"access_unit_id": place.access_unit_id, "study_row": place.study_row}
+    values |= {"added_version": version, "replaces": replaced}
+    connection.execute(update(SERIES).where(SERIES.c.id == draft.id).values(**values))
 
 
-def _merge(
-    connection: Connection,
-    row: int,
-    version: int,
-    place: Row[Any],
-    gone: Collection[int],
-    partner: Row[Any],
-) -> None:
-    """The draft and what stays of the series are one revision."""
-    revisions.close(connection, row, version)
-    _put(connection, partner, version, place, row)
+def _merge(connection: Connection, row: int, gone: Collection[int], partner: Row[Any]) -> None:
+    """Give a draft what stays of the series row that it corrects."""
     revisions.copy_instances(connection, row, partner.id, gone)
     revisions.count(connection, partner.id)
     revisions.tell_anew(connection, partner.id)
@@ -286,51 +287,21 @@ def _merge(
     tag_writer.lose(connection, partner.id, row, gone)
 
 
-def _put(
-    connection: Connection, draft: Row[Any], version: int, place: Row[Any], replaced: int | None
-) -> None:
-    values = {"access_unit_id": place.access_unit_id, "study_row": place.study_row}
-    values |= {"added_version": version, "replaces": replaced}
-    connection.execute(update(SERIES).where(SERIES.c.id == draft.id).values(**values))
-
-
-def _change(
-    connection: Connection,
-    row: int,
-    version: int,
-    place: Row[Any],
-    gone: Collection[int] | None,
-    partner: Row[Any] | None,
-) -> None:
-    """The same of a row that nothing names yet: in its place. `gone` None is all of it."""
-    if gone is None:
-        if place.replaces is None:
-            revisions.drop(connection, [row])
-        else:
-            revisions.close(connection, row, version)
-        return
-    connection.execute(delete(INSTANCE).where(INSTANCE.c.series_row == row, among(INSTANCE.c.id, gone)))
-    if partner is not None:
-        connection.execute(update(INSTANCE).where(INSTANCE.c.series_row == partner.id).values(series_row=row))
-        revisions.drop(connection, [partner.id])
-    revisions.count(connection, row)
-    revisions.tell_anew(connection, row)
-    tag_writer.refill(connection, [row])
-
-
-def _rows_of(connection: Connection, collection: int, leaving: Leaving) -> list[tuple[int, int, int | None]]:
-    """The live series rows at an address, their access units, and of an instance its row."""
+def _rows_of(
+    connection: Connection, collection: int, leaving: Leaving
+) -> list[tuple[int, str, int, int | None]]:
+    """The live series rows at an address, their UIDs and access units, and of an instance its row."""
     address = [SERIES.c.study_instance_uid == leaving.study]
     if leaving.series:
         address.append(SERIES.c.series_instance_uid == leaving.series)
-    rows = select(*SERIES.c["id", "access_unit_id"])
+    rows = select(*SERIES.c["id", "series_instance_uid", "access_unit_id"])
     if leaving.instance:
         rows = rows.add_columns(INSTANCE.c.id).join_from(
             SERIES, INSTANCE, INSTANCE.c.series_row == SERIES.c.id
         )
         address.append(INSTANCE.c.sop_instance_uid == leaving.instance)
     found = connection.execute(rows.where(SERIES.c.collection_id == collection, *_is_live(SERIES), *address))
-    return [(row[0], row[1], row[2] if leaving.instance else None) for row in found]
+    return [(*row[:3], row[3] if leaving.instance else None) for row in found]
 
 
 def _told(uids: Sequence[str]) -> str:
@@ -360,7 +331,7 @@ _LIVE_INSTANCES = (
     )
 )
 _PLACE_OF = select(
-    *SERIES.c["access_unit_id", "study_row", "added_version", "replaces", "frozen"],
+    *SERIES.c["access_unit_id", "study_row"],
     SERIES.c.number_of_series_related_instances,
 ).where(SERIES.c.id == bindparam("row"))
 _held = named(STUDY, "held_study")

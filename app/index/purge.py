@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, exists, select
 
 from app.index import revisions, study_rows, tag_writer, tombstones
 from app.index.publish import Leaving
-from app.index.tables import INSTANCE, SERIES, SERIES_TAG_VALUE, TAG_VALUE, TOMBSTONE, among
+from app.index.tables import INSTANCE, SERIES, SERIES_TAG_VALUE, SUBMISSION, TAG_VALUE, TOMBSTONE, among
 
 
 class Purged(NamedTuple):
@@ -28,6 +28,9 @@ def purge(
     Tombstones keep the UIDs and the digests, and the keys of the objects, which are to be deleted afterwards.
     `said` are their reason and by whom. `version` is that in which what is changed will be.
     """
+    # Whoever stores into one of its submissions has done so before, or finds the series gone.
+    drafts = select(SUBMISSION.c.id).where(SUBMISSION.c.collection_id == collection).order_by(SUBMISSION.c.id)
+    connection.execute(drafts.with_for_update(key_share=True))
     found = connection.execute(_instances(collection, address)).all()
     series = {row.series_row for row in found}
     values = set(
@@ -74,15 +77,12 @@ def _instances(collection: int, address: Leaving) -> Any:
 
 
 def _tombstone(row: Row[Any]) -> dict[str, Any]:
-    names = (
-        "study_instance_uid",
-        "series_instance_uid",
-        "sop_instance_uid",
-        "access_unit_id",
-        "object_key",
-        "sha256",
-    )
-    return {**{name: getattr(row, name) for name in names}, "version": None, "purged": True}
+    """What is kept of an instance; of a draft, which hardly anybody saw, nothing that tells whose it was."""
+    kept = {name: getattr(row, name) for name in ("access_unit_id", "object_key", "sha256")}
+    names = ("study_instance_uid", "series_instance_uid", "sop_instance_uid")
+    draft = row.added_version is None
+    address = {name: "" if draft else getattr(row, name) for name in names}
+    return {**kept, **address, "version": None, "purged": True}
 
 
 def _forget(connection: Connection, values: Collection[int]) -> None:

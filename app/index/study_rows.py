@@ -18,7 +18,7 @@ def drop_empty(connection: Connection, studies: Collection[int], version: int) -
     live = exists().where(its, SERIES.c.added_version.is_not(None), SERIES.c.removed_version.is_(None))
     these = among(STUDY.c.id, studies)
     connection.execute(delete(STUDY).where(these, ~exists().where(its)))
-    published = STUDY.c.added_version.is_not(None)
+    published = STUDY.c.added_version.is_not(None) & STUDY.c.removed_version.is_(None)
     connection.execute(update(STUDY).where(these, published, ~live).values(removed_version=version))
 
 
@@ -41,10 +41,10 @@ def settle(connection: Connection, studies: Collection[int], version: int) -> No
         told = _told(connection, row.id)
         if told is None or told["attributes"] == row.attributes:
             continue
-        if row.added_version == version:
-            connection.execute(update(STUDY).where(STUDY.c.id == row.id).values(**told))
-        else:
+        if _is_named(connection, row.id):
             _revise(connection, row.id, version, told)
+        else:
+            connection.execute(update(STUDY).where(STUDY.c.id == row.id).values(**told))
 
 
 def drop_drafts(connection: Connection, submission: int) -> None:
@@ -59,7 +59,16 @@ def _revise(connection: Connection, row: int, version: int, told: Mapping[str, A
     place = {"added_version": version, "removed_version": None, "replaces": row, "created_at": now()}
     made = revisions.copy(connection, STUDY, row, {**place, **told})
     its = SERIES.c.study_row == row, SERIES.c.removed_version.is_(None)
-    connection.execute(update(SERIES).where(*its).values(study_row=made))
+    # A series' revision names its study's: what older versions and carts hold goes on to say what it said.
+    for series, frozen in connection.execute(select(SERIES.c.id, SERIES.c.frozen).where(*its)).all():
+        live = revisions.thaw(connection, series, version) if frozen else series
+        connection.execute(update(SERIES).where(SERIES.c.id == live).values(study_row=made))
+
+
+def _is_named(connection: Connection, row: int) -> bool:
+    """Whether a version or a cart holds a series of this revision of the study."""
+    named = select(SERIES.c.id).where(SERIES.c.study_row == row, SERIES.c.frozen).limit(1)
+    return connection.execute(named).first() is not None
 
 
 def _told(connection: Connection, row: int) -> dict[str, Any] | None:

@@ -135,10 +135,11 @@ class CollectionVersion(SQLModel, table=True):
 
 
 class Tombstone(SQLModel, table=True):
-    """What is not there any more: a study, a series or an instance, by its UIDs; empty ones are all of it.
+    """What is not there any more: a series or an instance, by its UIDs; an empty one is all of the series.
 
     Withdrawn is what a version and those after it leave out. Purged is what was destroyed in all of them:
     `sha256` is that of the instance's bytes, and `object_key` names them for as long as they are not gone.
+    That of what was never published has no UIDs: nobody is told of it.
     """
 
     id: int | None = _shown_id()

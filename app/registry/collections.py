@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.errors import Conflict, InvalidRequest
@@ -42,11 +42,22 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What listed collections must have: these columns, for each field a code or words, words in the text."""
+    """What listed collections must have: these columns, for each field a code or words, words in the text,
+    and for each field just this text.
+    """
 
     columns: Mapping[str, str] = field(default_factory=dict)
     terms: Mapping[str, str] = field(default_factory=dict)
     words: str = ""
+    exact: Mapping[str, str] = field(default_factory=dict)
+
+
+class Tally(NamedTuple):
+    """A value, how many collections have it, and the row of one that has."""
+
+    value: str
+    collections: int
+    example: int
 
 
 def create(connection: Connection, slug: str, values: Mapping[str, Any], record: Record) -> int:
@@ -68,6 +79,11 @@ def get(connection: Connection, collection: int) -> Entry | None:
     return next(iter(_entries(connection, COLLECTION.c.id == collection)), None)
 
 
+def of(connection: Connection, rows: Iterable[int]) -> list[Entry]:
+    """The collections of these rows."""
+    return _entries(connection, COLLECTION.c.id.in_(list(rows)))
+
+
 def change(connection: Connection, entry: Entry, values: Mapping[str, Any], record: Record) -> None:
     """Write what is new. Raises Conflict where the collection was changed since `entry` was read."""
     changed = connection.execute(
@@ -85,9 +101,28 @@ def page(
     connection: Connection, visible: Iterable[int], filters: Filters, after: str, limit: int | None
 ) -> list[Entry]:
     """Those of the visible that have what is asked for, in order of their slugs."""
-    asked = [COLLECTION.c[name] == value for name, value in filters.columns.items()]
-    chosen = COLLECTION.c.id.in_(list(visible)), COLLECTION.c.slug > after
-    return _entries(connection, *chosen, *asked, *_carrying(filters), limit=limit)
+    return _entries(connection, *_chosen(visible, filters), COLLECTION.c.slug > after, limit=limit)
+
+
+def matching(
+    connection: Connection, visible: Iterable[int], filters: Filters
+) -> dict[int, tuple[str, datetime]]:
+    """The rows of all of these, with their slugs and when they were changed."""
+    rows = select(*COLLECTION.c["id", "slug", "changed_at"]).where(*_chosen(visible, filters))
+    return {row: (slug, at) for row, slug, at in connection.execute(rows.order_by(COLLECTION.c.slug))}
+
+
+def tally(connection: Connection, visible: Iterable[int], filters: Filters, name: str) -> list[Tally]:
+    """How many of these have which value of a column, or of a field of the record in its folded form; the
+    most frequent first.
+    """
+    number = func.count(COLLECTION.c.id.distinct())
+    value = COLLECTION.c.get(name, TERM.c.text)
+    rows = select(value, number, func.min(COLLECTION.c.id)).where(*_chosen(visible, filters), value != "")
+    if name not in COLLECTION.c:
+        rows = rows.where(TERM.c.collection_id == COLLECTION.c.id, TERM.c.field == name)
+    found = [Tally(*row) for row in connection.execute(rows.group_by(value))]
+    return sorted(found, key=lambda each: (-each.collections, each.value))
 
 
 def relate(connection: Connection, analysis_result: int, sources: Iterable[int]) -> None:
@@ -98,14 +133,23 @@ def relate(connection: Connection, analysis_result: int, sources: Iterable[int])
         connection.execute(insert(ANALYSIS_SOURCE), rows)
 
 
+def _chosen(visible: Iterable[int], filters: Filters) -> list[ColumnElement[bool]]:
+    asked = [COLLECTION.c[name] == value for name, value in filters.columns.items()]
+    return [COLLECTION.c.id.in_(list(visible)), *asked, *_carrying(filters)]
+
+
 def _carrying(filters: Filters) -> list[ColumnElement[bool]]:
     wanted = [(name, text) for name, text in filters.terms.items()]
     wanted += [(WORDS, word) for word in folded(filters.words).split()]
-    return [_has(name, text) for name, text in wanted]
+    exact = [_holds(name, TERM.c.text == folded(text)) for name, text in filters.exact.items()]
+    return [*exact, *(_has(name, text) for name, text in wanted)]
 
 
 def _has(name: str, text: str) -> ColumnElement[bool]:
-    told = (TERM.c.code == text) | TERM.c.text.contains(folded(text), autoescape=True)
+    return _holds(name, (TERM.c.code == text) | TERM.c.text.contains(folded(text), autoescape=True))
+
+
+def _holds(name: str, told: ColumnElement[bool]) -> ColumnElement[bool]:
     held = select(TERM.c.id).where(TERM.c.collection_id == COLLECTION.c.id, TERM.c.field == name, told)
     return held.correlate(COLLECTION).exists()
 

@@ -51,8 +51,19 @@ def of_collections(connection: Connection, collections: Iterable[int]) -> list[D
     return _dois(connection, DOI.c.collection_id.in_(list(collections)))
 
 
-def of_carts(connection: Connection) -> dict[str, Doi]:
-    """Those of carts, by the key of each."""
+def find(connection: Connection, identifier: str) -> Doi | None:
+    """The one of this name, if it leads somewhere."""
+    return next(iter(_dois(connection, DOI.c.identifier == identifier, DOI.c.state.in_(PUBLIC))), None)
+
+
+def of_carts(connection: Connection) -> list[str]:
+    """The keys of all carts that anyone may open and whose DOI is public."""
+    rows = select(CART.c.key).where(CART.c.audience == "anyone", CART.c.doi != "")
+    return list(connection.scalars(rows.order_by(CART.c.id)))
+
+
+def by_cart(connection: Connection) -> dict[str, Doi]:
+    """Those of carts, in whatever state, by the key of each."""
     return {each.of.removeprefix(_CART): each for each in _dois(connection, DOI.c.of.startswith(_CART))}
 
 

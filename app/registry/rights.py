@@ -36,9 +36,11 @@ class Known:
 
     def is_known_to(self, viewer: Viewer) -> bool:
         """Whether the viewer may know that there is such a collection: they may do something in it."""
+        if viewer.named is not None and self.id not in viewer.named:
+            return False
         if viewer.studies is not None:
             # Who follows a link to studies is told of the collections that it names.
-            return viewer.named is not None and self.id in viewer.named
+            return viewer.named is not None
         return viewer.sees_all or any(viewer.knows(unit.id) for unit in self.units)
 
 

@@ -3,14 +3,15 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from secrets import randbelow
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from app.errors import Conflict
-from app.models.collections import APPROVED, PUBLISHED
-from app.models.types import now
+from app.models.collections import APPROVED, OPEN, PUBLISHED
+from app.models.types import now, telling_nothing
 from app.registry import rights
 from app.registry.tables import COLLECTION, SUBMISSION, VERSION
 
@@ -41,15 +42,18 @@ class Withdrawal:
 def begin(connection: Connection, collection: int) -> int:
     """The number of the version to be published, in a transaction that has the collection to itself."""
     turn = select(COLLECTION.c.latest_version).where(COLLECTION.c.id == collection)
-    return int(connection.execute(turn.with_for_update()).scalar_one()) + 1
+    return int(connection.execute(turn.with_for_update(key_share=True)).scalar_one()) + 1
 
 
 def add(connection: Connection, collection: int, number: int, note: str, by: str) -> None:
     """Say that the version is there: from now on it is the latest."""
-    values = {"collection_id": collection, "number": number, "note": note, "published_by": by}
-    connection.execute(insert(VERSION).values(**values, doi="", published_at=now()))
-    connection.execute(update(COLLECTION).where(COLLECTION.c.id == collection).values(latest_version=number))
+    # One after the other, whatever the clocks say: the feed goes by these keys.
     rights.changed(connection)
+    last = connection.scalar(select(func.max(VERSION.c.id))) or 0
+    values = {"collection_id": collection, "number": number, "note": note, "published_by": by}
+    values |= {"id": max(telling_nothing(), last + 1 + randbelow(256)), "doi": "", "published_at": now()}
+    connection.execute(insert(VERSION).values(**values))
+    connection.execute(update(COLLECTION).where(COLLECTION.c.id == collection).values(latest_version=number))
 
 
 def page(connection: Connection, collection: int, after: int, limit: int) -> list[Version]:
@@ -84,7 +88,7 @@ def take(
         select(*SUBMISSION.c["id", "key", "state", "withdrawals"])
         .where(SUBMISSION.c.collection_id == collection, wanted, SUBMISSION.c.state != PUBLISHED)
         .order_by(SUBMISSION.c.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     ).all()
     if missing := sorted(set(keys or ()) - {row.key for row in rows}):
         raise Conflict(f"These are no submissions that could be published here: {', '.join(missing[:10])}.")
@@ -98,9 +102,11 @@ def take(
 
 
 def propose(connection: Connection, submission: int, withdrawals: Iterable[Withdrawal]) -> None:
-    """Say what is to be withdrawn with the submission's publication."""
+    """Say what is to be withdrawn with the submission's publication. Raises Conflict unless it is open."""
     form = orjson.dumps([_told(each) for each in withdrawals])
-    connection.execute(update(SUBMISSION).where(SUBMISSION.c.id == submission).values(withdrawals=form))
+    own = SUBMISSION.c.id == submission, SUBMISSION.c.state == OPEN
+    if not connection.execute(update(SUBMISSION).where(*own).values(withdrawals=form)).rowcount:
+        raise Conflict("This submission takes nothing more: reopen it first.")
 
 
 def proposed(connection: Connection, submission: int) -> list[Withdrawal]:

@@ -54,7 +54,7 @@ class NewCart(Named):
 class UnderLicence(BaseModel):
     """How much of a cart comes from a collection, under its licence."""
 
-    collection: str = Field(examples=["chest-ct"])
+    collection: str | None = Field(description="None of one that you may not know of", examples=["chest-ct"])
     licence: str = Field(examples=["CC-BY-NC-4.0"])
     licence_url: str = Field(examples=["https://creativecommons.org/licenses/by-nc/4.0/"])
     doi: str | None = Field(examples=["10.1234/abcd-1234"])
@@ -147,16 +147,21 @@ def _in_full(host: str, shown: Shown) -> InFull:
         name: sum(getattr(part, name) for part in shown.parts)
         for name in ("studies", "series", "instances", "bytes")
     }
-    restricted = carts.non_commercial(shown.licensed)
     return InFull(
         **_listed(host, shown.cart).model_dump(),
         **sums,
         own=shown.own,
         series_to_download=shown.downloadable,
-        series_non_commercial=restricted,
+        series_non_commercial=carts.non_commercial(shown.licensed),
         licences=[_under(each) for each in shown.licensed],
-        in_words=f"{restricted or 'None'} of {sums['series']} series may not be used commercially.",
+        in_words=in_words(shown),
     )
+
+
+def in_words(shown: Shown) -> str:
+    """The licences of a cart, rolled up."""
+    restricted, series = carts.non_commercial(shown.licensed), sum(part.series for part in shown.parts)
+    return f"{restricted or 'None'} of {series} series may not be used commercially."
 
 
 def _under(licensed: Licensed) -> UnderLicence:

@@ -88,9 +88,9 @@ async def diff_manifest(
     until: _Until = None,
 ) -> Response:
     """Tell what to fetch and what to delete to get from one version to another, of what you may download."""
-    steps = await changes.manifest(archive, caller, collection, since, until)
-    version = f"/versions/{until}" if until else ""
-    root = f"{public_url(request, archive)}/collections/{quote(collection, safe='')}{version}/dicom-web"
+    version, steps = await changes.manifest(archive, caller, collection, since, until)
+    home = f"{public_url(request, archive)}/collections/{quote(collection, safe='')}"
+    root = f"{home}/versions/{version}/dicom-web"
     name = f'attachment; filename="{collection}-from-{since}.csv"'
     head = {"Content-Disposition": name, "Cache-Control": "private, no-cache"}
     return StreamingResponse(_lines(root, steps), media_type="text/csv; charset=utf-8", headers=head)

@@ -45,9 +45,11 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Licensed:
-    """How much of a cart is under one licence, of what its viewer finds."""
+    """How much of a cart is under one licence, of what its viewer finds; of a collection they may not know
+    of neither name nor DOI.
+    """
 
-    collection: str
+    collection: str | None
     licence: Licence
     doi: str
     parts: tuple[Part, ...]
@@ -105,13 +107,13 @@ async def page(archive: Archive, caller: Caller, after: int, limit: int) -> list
 async def one(archive: Archive, caller: Caller, key: str) -> Shown:
     """A cart, counted as far as the caller sees it. Raises NotSignedIn, NotFound."""
     register, viewer, cart = await open_cart(archive, caller, key)
-    slugs = {each.id: each.slug for each in register.collections.values()}
+    slugs = {each.id: each.slug for each in register.collections.values() if each.is_known_to(viewer)}
 
     def count(connection: Connection) -> list[Licensed]:
         by_collection: dict[int, list[Part]] = {}
         for part in contents.parts(connection, cart.id, viewer):
             by_collection.setdefault(part.collection, []).append(part)
-        return [_licensed(connection, row, slugs[row], parts) for row, parts in by_collection.items()]
+        return [_licensed(connection, row, slugs.get(row), parts) for row, parts in by_collection.items()]
 
     licensed = await archive.database.scan(count)
     taking = viewer.at(Capability.DOWNLOAD)
@@ -157,11 +159,11 @@ def non_commercial(licensed: Sequence[Licensed]) -> int:
     return counts[False]
 
 
-def _licensed(connection: Connection, row: int, slug: str, parts: list[Part]) -> Licensed:
+def _licensed(connection: Connection, row: int, slug: str | None, parts: list[Part]) -> Licensed:
     entry = collections.get(connection, row)
     assert entry
     licence = licences.described(entry.licence, str(entry.record.licence_url or ""))
-    return Licensed(slug, licence, entry.doi, tuple(parts))
+    return Licensed(slug, licence, entry.doi if slug else "", tuple(parts))
 
 
 def _scope(register: Register, viewer: Viewer, wanted: Wanted) -> Scope:
@@ -192,9 +194,8 @@ def _too_many() -> InvalidRequest:
 
 
 def _owns(caller: Caller, cart: Cart) -> bool:
-    if not caller.signed_in or caller.by_link:
-        return False
-    return cart.person_id == caller.person or (caller.everything and not caller.narrowed)
+    whole = caller.signed_in and not caller.by_link and not caller.narrowed
+    return whole and (cart.person_id == caller.person or caller.everything)
 
 
 def require_keeper(caller: Caller) -> None:

@@ -1,7 +1,8 @@
 """What differs between versions of collections, for a caller."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 from sqlalchemy import Connection
 
@@ -9,7 +10,7 @@ from app.access.callers import Caller
 from app.archive import Archive
 from app.errors import NotFound
 from app.index import changes
-from app.index.changes import START, Change, Cursor
+from app.index.changes import START, Change, Cursor, Held
 from app.registry import versions
 from app.registry.rights import Known
 from app.registry.versions import Version
@@ -67,7 +68,7 @@ async def of_series(
 
     def read(connection: Connection) -> list[tuple[Change, Instances]]:
         rows = changes.one(connection, viewer, found.id, since, until, series)
-        return [(each, _instances(connection, each)) for each in rows]
+        return [(each, _instances(connection, viewer, found.id, each, since, until)) for each in rows]
 
     differing = await archive.database.scan(read)
     if not differing:
@@ -77,14 +78,13 @@ async def of_series(
 
 async def manifest(
     archive: Archive, caller: Caller, slug: str, since: int, until: int | None
-) -> AsyncIterator[list[Step]]:
-    """What to fetch and to delete to get from one version to another, of what the caller may take.
+) -> tuple[int, AsyncIterator[list[Step]]]:
+    """To which version, and what to fetch and to delete to get there, of what the caller may take.
 
     Raises NotSignedIn, NotFound before the first.
     """
     viewer, found, until = await _between(archive, caller, slug, since, until)
-    taking = viewer.at(Capability.DOWNLOAD)
-    return _steps(archive, taking, found, since, until)
+    return until, _steps(archive, viewer.at(Capability.DOWNLOAD), found, since, until)
 
 
 async def feed(
@@ -118,31 +118,41 @@ async def _steps(
     after = START
     while True:
 
-        def read(connection: Connection, after: Cursor = after) -> tuple[list[Change], list[Step]]:
-            rows = changes.page(connection, viewer, found.id, since, until, after, TOGETHER)
-            return rows, [step for each in rows for step in _steps_of(connection, each)]
+        def read(connection: Connection, after: Cursor = after) -> tuple[int, list[Change], list[Step]]:
+            page = changes.page(connection, viewer, found.id, since, until, after, TOGETHER)
+            # A series lies in one answer whole, whatever number of access units it is in.
+            whole = changes.one(connection, viewer, found.id, since, until, page[-1].series) if page else []
+            rows = [each for each in page if each.series != page[-1].series] + whole
+            return len(page), rows, list(steps_of(connection, viewer, found.id, rows, since, until))
 
-        rows, steps = await archive.database.scan(read)
+        found_now, rows, steps = await archive.database.scan(read)
         yield steps
-        if len(rows) < TOGETHER:
+        if found_now < TOGETHER:
             return
         after = rows[-1].series, rows[-1].unit
 
 
-def _steps_of(connection: Connection, change: Change) -> list[Step]:
-    old, new = changes.held(connection, change.before), changes.held(connection, change.after)
-    address = change.study, change.series
-    fetched = [uid for uid, each in new.items() if uid not in old or old[uid].sha256 != each.sha256]
-    steps = [
-        Step("delete", *address, uid, each.sha256.hex(), each.size)
-        for uid, each in old.items()
-        if uid not in new
-    ]
-    return [*steps, *(Step("fetch", *address, uid, new[uid].sha256.hex(), new[uid].size) for uid in fetched)]
+def steps_of(
+    connection: Connection, viewer: Viewer, collection: int, rows: list[Change], since: int, until: int
+) -> Iterator[Step]:
+    """What to do about these series, each with all access units that it is in."""
+    for series, own in groupby(rows, lambda row: row.series):
+        old, new = dict[str, Held](), dict[str, Held]()
+        for change in own:
+            before, after = changes.held(connection, viewer, collection, change, since, until)
+            old, new, study = {**old, **before}, {**new, **after}, change.study
+        for uid, each in old.items():
+            if uid not in new:
+                yield Step("delete", study, series, uid, each.sha256.hex(), each.size)
+        for uid, each in new.items():
+            if uid not in old or old[uid].sha256 != each.sha256:
+                yield Step("fetch", study, series, uid, each.sha256.hex(), each.size)
 
 
-def _instances(connection: Connection, change: Change) -> Instances:
-    old, new = changes.held(connection, change.before), changes.held(connection, change.after)
+def _instances(
+    connection: Connection, viewer: Viewer, collection: int, change: Change, since: int, until: int
+) -> Instances:
+    old, new = changes.held(connection, viewer, collection, change, since, until)
     replaced = [uid for uid in old if uid in new and old[uid].sha256 != new[uid].sha256]
     pairs = {old[uid].row: new[uid].row for uid in replaced[:COMPARED]}
     return Instances(

@@ -147,7 +147,7 @@ async def page(
     visible = {
         each.id: each
         for each in register.collections.values()
-        if each.is_known_to(viewer) and _has(each, viewer, tier)
+        if each.is_known_to(viewer) and (tier is None or has_tier(each, viewer, tier))
     }
 
     def read(connection: Connection) -> list[Entry]:
@@ -185,8 +185,9 @@ def access(viewer: Viewer, unit: Unit, named: Mapping[int, str]) -> Access:
     return Access(unit, named.get(unit.site) if unit.site else None, capable, how)
 
 
-def _has(collection: Known, viewer: Viewer, tier: str | None) -> bool:
-    return tier is None or any(unit.tier == tier and may(viewer, unit) for unit in collection.units)
+def has_tier(collection: Known, viewer: Viewer, tier: str) -> bool:
+    """Whether a part of it in which the viewer may do something is of this tier."""
+    return any(unit.tier == tier and may(viewer, unit) for unit in collection.units)
 
 
 def _record(before: Mapping[str, Any], wanted: Mapping[str, Any]) -> Record:

@@ -19,9 +19,9 @@ def changed(connection: Connection, *collections: int) -> None:
     """Say, in the transaction that changes what may be said of collections, that it does: what DataCite was
     told of them, of their versions, and of the carts that hold something of them is told anew.
     """
-    of_carts = dois.of_carts(connection)
-    holding = carts.holding(connection, of_carts, collections) if of_carts else ()
-    for each in (*dois.of_collections(connection, collections), *(of_carts[key] for key in holding)):
+    by_cart = dois.by_cart(connection)
+    holding = carts.holding(connection, by_cart, collections) if by_cart else ()
+    for each in (*dois.of_collections(connection, collections), *(by_cart[key] for key in holding)):
         enqueue(connection, each)
 
 

@@ -49,8 +49,8 @@ async def _refuse_gone(root: Root, finder: Viewer, resource: Resource) -> None:
     if gone.purged or gone.version is None:
         raise Gone("It was removed for good.", **told)
     register = await root.archive.rights.register()
-    slug = next(each.slug for each in register.collections.values() if each.id == gone.collection)
-    last = f"/collections/{quote(slug, safe='')}/versions/{gone.version - 1}/dicom-web"
-    if gone.version > 1:
+    of = next(each for each in register.collections.values() if each.id == gone.collection)
+    if gone.version > 1 and of.is_known_to(finder):
+        last = f"/collections/{quote(of.slug, safe='')}/versions/{gone.version - 1}/dicom-web"
         told["last_version"] = root.host + last
     raise Gone("It was withdrawn: earlier versions of the collection still hold it.", **told)

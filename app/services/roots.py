@@ -109,17 +109,22 @@ async def open_cart(archive: Archive, caller: Caller, key: str) -> tuple[Registe
     """
     register, viewer = await enter(archive, caller)
     found = await archive.database.lookup(lambda connection: carts.find(connection, key))
-    if found is None or not _is_for(found, caller, viewer):
+    if found is None or not is_for(found, caller, viewer):
         raise NotFound
-    return register, replace(viewer, studies=None) if caller.cart else viewer, found
+    # Of the collections that the series are from they are told nothing more.
+    shown = replace(viewer, studies=None, named=frozenset()) if caller.cart else viewer
+    return register, shown, found
 
 
-def _is_for(cart: Cart, caller: Caller, viewer: Viewer) -> bool:
-    if caller.cart is not None:
-        return caller.cart == cart.id
-    own = caller.signed_in and not caller.by_link and cart.person_id == caller.person
+def is_for(cart: Cart, caller: Caller, viewer: Viewer) -> bool:
+    """Whether the caller may open the cart."""
+    if caller.by_link and caller.cart != cart.id:
+        return cart.audience == "anyone"
+    # By a link to it: as long as who made that may open it themselves.
+    own = caller.signed_in and cart.person_id == caller.person
     registered = cart.audience == "registered" and caller.signed_in
-    return viewer.sees_all or own or registered or cart.audience == "anyone"
+    maker_sees_all = caller.by_link and caller.everything
+    return viewer.sees_all or maker_sees_all or own or registered or cart.audience == "anyone"
 
 
 async def submission_root(archive: Archive, caller: Caller, host: str, key: str) -> Root:
@@ -179,9 +184,11 @@ def _of_submission(
 ) -> Root:
     """The drafts, with all rights, and beside them what the viewer may do with what is published."""
     unit, everything = frozenset({found.access_unit_id}), frozenset(register.units)
-    may = {each: unit | (everything if viewer.sees_all else viewer.where(each)) for each in Capability}
-    context = everything if viewer.sees_all else viewer.units
-    reader = Viewer(viewer.name, units=may[Capability.FIND], person=viewer.person, may=may)
+    # The reader may do everything with the drafts: what stands beside them, the viewer may take.
+    taking = viewer.where(Capability.VIEW) & viewer.where(Capability.DOWNLOAD)
+    context = everything if viewer.sees_all else viewer.units & taking
+    may = dict.fromkeys(Capability, unit | context)
+    reader = Viewer(viewer.name, units=unit | context, person=viewer.person, may=may)
     place = Place(found.collection_id, found.access_unit_id, found.id) if found.state == OPEN else None
     scope = Scope(submission=found.id, context=context, alone=not context)
     path = f"/submissions/{found.key}/dicom-web"

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, and_, false, or_, true
 from app.access.callers import Caller
 from app.archive import Archive
 from app.dicom.resource import Resource
-from app.errors import Conflict, Forbidden, InvalidRequest, NotFound
+from app.errors import Forbidden, InvalidRequest, NotFound
 from app.index import locate, totals
 from app.index.scope import Scope
 from app.index.totals import Totals
@@ -97,8 +97,6 @@ async def propose(archive: Archive, caller: Caller, key: str, wanted: Sequence[W
     Raises NotSignedIn, NotFound, InvalidRequest for what is hidden as for what is unknown, and Conflict.
     """
     found, _ = await _mine(archive, caller, key)
-    if found.state != OPEN:
-        raise Conflict("This submission takes nothing more: reopen it first.")
     _, viewer = await enter(archive, caller)
     scope = Scope(found.collection_id)
     for each in wanted:

@@ -1,6 +1,6 @@
 """Versions of collections: published and read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
@@ -44,7 +44,7 @@ async def publish_version(
         reasons = {Leaving(each.study, each.series, each.instance): each.reason for each in leaving}
         left = publish.publish(connection, found.id, number, taken, reasons)
         tombstones.put(
-            connection, (_tombstone(found, number, caller, reasons[each[0]], *each) for each in left)
+            connection, (_tombstone(found, number, caller, _reason(reasons, each[0]), *each) for each in left)
         )
         versions.add(connection, found.id, number, note, caller.name)
         version = versions.get(connection, found.id, number)
@@ -59,6 +59,12 @@ async def publish_version(
         return version
 
     return await archive.database.write(write)
+
+
+def _reason(reasons: Mapping[Leaving, str], left: Leaving) -> str:
+    """Why this is left out: itself, or what it was part of."""
+    study, series, _ = left
+    return next(reasons[each] for each in (left, Leaving(study, series), Leaving(study)) if each in reasons)
 
 
 def require_everywhere(viewer: Viewer, collection: Known) -> None:

@@ -151,26 +151,30 @@ async def test_every_version_stays_whole(database, rounds) -> None:
 
 
 def _round(connection: Connection, filled: Filled, kept: Kept, submitted, left) -> None:
-    made = []
+    leaving, live = [], dict(kept.live)
+    for place, depth in left:
+        if live:
+            uids = sorted(live)[place % len(live)][:depth]
+            leaving.append(Leaving(*uids))
+            live = {each: content for each, content in live.items() if each[:depth] != uids}
+    made, sent = [], dict[str, tuple[tuple[str, str, str], str]]()
     for puts in submitted:
         made.append(submission := filled.submission(connection))
-        drafts: Held = {}
         for (study, series), number, content in puts:
             uids = study, series, f"{study}.0.{number}"
+            if sent.get(uids[2], (uids, content)) != (uids, content):
+                continue  # submissions that differ in an instance are not published together
             if filled.put(connection, submission, uids, content) is writer.Outcome.STORED:
-                drafts[uids] = content
-        instances = {uids[2] for uids in drafts}
-        kept.live = {
-            uids: content for uids, content in kept.live.items() if uids[2] not in instances
-        } | drafts
-    leaving = []
-    for place, depth in left:
-        if kept.live:
-            uids = sorted(kept.live)[place % len(kept.live)][:depth]
-            leaving.append(Leaving(*uids))
-            kept.live = {each: content for each, content in kept.live.items() if each[:depth] != uids}
-    filled.publish(connection, made, leaving)
-    kept.past.append(dict(kept.live))
+                sent[uids[2]] = uids, content
+    live = {uids: content for uids, content in live.items() if uids[2] not in sent} | dict(sent.values())
+    before, kept.live = kept.live, live
+    try:
+        filled.publish(connection, made, leaving)
+    except Conflict:
+        kept.live = before
+        assert before == live
+        raise
+    kept.past.append(dict(live))
 
 
 def _check_all(connection: Connection, filled: Filled, kept: Kept) -> None:

@@ -76,6 +76,7 @@ BELOW: dict[str, list[tuple[str, dict[str, str]]]] = {
     _STUDY + "/metadata.csv": [("", {}), ("?level=instance", {})],
     _SERIES + "/metadata.csv": [("", {})],
 }
+_FORMS = [f"?format={each}" for each in ("json", "schema-org", "linkset")]
 _COLLECTION = "?collection={collection}"
 _NAMED = "/api/v1/collections/{collection}"
 #: Routes beside the roots: what is asked of each.
@@ -92,8 +93,13 @@ BESIDE: dict[str, list[str]] = {
         "?text=title",
         "?kind=analysis-result",
     ],
-    "/collections": ["", "?text=title"],
-    "/collections/{collection}": [""],
+    "/collections": ["", "?text=title", "?modality=CT", "?tier=open&kind=collection", "?licence=none"],
+    "/collections/{collection}": ["", *_FORMS],
+    "/collections/{collection}/versions/{version}": ["", *_FORMS],
+    "/carts/{cart}": ["", *_FORMS],
+    "/sitemap.xml": [""],
+    "/robots.txt": [""],
+    "/doi/{doi}": [""],
     _NAMED: [""],
     _NAMED + "/facts": [""],
     _NAMED + "/series": ["", "?limit=1", "?analysis_results=only", "?analysis_results=exclude"],
@@ -153,6 +159,8 @@ BESIDE: dict[str, list[str]] = {
 }
 #: What the owner is told of everybody, and what is another thing at every moment.
 OWNERS = {"/api/v1/audit"}
+#: What tells everybody what strangers may know of.
+STRANGERS = {"/sitemap.xml"}
 #: What holds nothing of the archive's data, and is the same for all.
 PUBLIC = {"/healthz", "/readyz", "/metrics"}
 #: Routes that do nothing but change something, and the test that tries them.
@@ -229,5 +237,6 @@ def _values(address: Address) -> dict[str, str]:
     study, series, instance = address
     named = {"study": study, "series": series, "instance": instance}
     records = {"version": "1", "grant": "1", "group": "group", "number": "1"}
+    records |= {"doi": "10.5072/none"}
     records |= dict.fromkeys(("person", "link", "token", "job", "webhook"), "1")
     return named | records | {"frames": "1", "path": "7FE00010"}
