@@ -6,20 +6,16 @@ revision: rows, never objects. What lies there already with the same bytes is no
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, bindparam, delete, exists, select, update
 
 from app.errors import Conflict, NotFound
 from app.index import revisions, study_rows, tag_writer
-from app.index.tables import INSTANCE, SERIES, STUDY, among, in_history, listed, named, one_of
+from app.index.drafts import Drafts, is_live, look, told
+from app.index.tables import INSTANCE, SERIES, STUDY, among, in_history, named
 from app.index.tag_values import Tags
-
-#: Instances that are looked for in one statement.
-TOGETHER = 2_000
-#: A message names so many of what it is about.
-NAMED = 10
 
 
 class Leaving(NamedTuple):
@@ -28,17 +24,6 @@ class Leaving(NamedTuple):
     study: str
     series: str = ""
     instance: str = ""
-
-
-class _Overlap(NamedTuple):
-    """A draft instance, and the live one of its SOP Instance UID."""
-
-    draft_row: int
-    draft_instance: int
-    live_row: int
-    live_instance: int
-    live_unit: int
-    same: bool
 
 
 def publish(
@@ -71,27 +56,20 @@ def _publish(
     connection: Connection, collection: int, submission: int, version: int, came: set[int]
 ) -> set[int]:
     """Put the drafts of one in, whose rows join those that `came`; the study rows of what they changed."""
-    drafts = {row.id: row for row in connection.execute(_DRAFTS, {"submission": submission})}
-    overlaps = _overlaps(connection, collection, submission, drafts)
-    live = _live(connection, collection, {row.series_instance_uid for row in drafts.values()})
-    _refuse_other_studies(drafts.values(), live)
-    unchanged = {each.draft_instance: each.draft_row for each in overlaps if each.same}
-    corrections = [each for each in overlaps if each.draft_instance not in unchanged]
-    targets = _targets(drafts.values(), live, corrections)
-    drafts = _without_unchanged(connection, drafts, unchanged)
-    _refuse_rivals(drafts, corrections, came)
+    found = look(connection, collection, submission, came)
+    drafts = _without_unchanged(connection, found)
     came |= drafts.keys()
     gone: dict[int, set[int]] = defaultdict(set)
-    for each in corrections:
+    for each in found.corrections:
         gone[each.live_row].add(each.live_instance)
     partners = {
-        found.id: draft
+        live.id: draft
         for draft in drafts.values()
-        for found in live.get(draft.series_instance_uid, ())
-        if found.access_unit_id == targets[draft.id]
+        for live in found.live.get(draft.series_instance_uid, ())
+        if live.access_unit_id == found.targets[draft.id]
     }
     corrected = {draft.id for draft in partners.values()}
-    _flip(connection, version, drafts, {row: targets[row] for row in drafts.keys() - corrected})
+    _flip(connection, version, drafts, {row: found.targets[row] for row in drafts.keys() - corrected})
     drafted: dict[int, Tags] = {}
     changed = {
         _leave(connection, row, version, gone[row], drafted, partners.get(row))
@@ -119,7 +97,7 @@ def _withdraw(
             before = gone.setdefault(row, set())
             gone[row] = None if instance is None or before is None else before | {instance}
     if missing:
-        raise NotFound(f"The collection does not hold: {', '.join(missing[:NAMED])}. Nothing was published.")
+        raise NotFound(f"The collection does not hold: {told(missing)}. Nothing was published.")
     studies = {_leave(connection, row, version, each, {}) for row, each in gone.items()}
     return list(left), studies
 
@@ -166,85 +144,9 @@ def freeze(connection: Connection, collection: int, version: int) -> None:
     connection.execute(update(SERIES).where(*came).values(frozen=True))
 
 
-def _is_live(rows: Any) -> tuple[Any, ...]:
-    return rows.c.added_version.is_not(None), rows.c.removed_version.is_(None)
-
-
-def _live(connection: Connection, collection: int, series: Collection[str]) -> dict[str, list[Row[Any]]]:
-    rows = select(SERIES).where(
-        SERIES.c.collection_id == collection, *_is_live(SERIES), among(SERIES.c.series_instance_uid, series)
-    )
-    found: dict[str, list[Row[Any]]] = defaultdict(list)
-    for row in connection.execute(rows.order_by(SERIES.c.id)):
-        found[row.series_instance_uid].append(row)
-    return found
-
-
-def _overlaps(
-    connection: Connection, collection: int, submission: int, drafts: dict[int, Row[Any]]
-) -> list[_Overlap]:
-    drafted = connection.execute(_DRAFTED, {"submission": submission}).all()
-    overlaps = []
-    for start in range(0, len(drafted), TOGETHER):
-        batch = {row.sop_instance_uid: row for row in drafted[start : start + TOGETHER]}
-        wanted = {"collection": collection, "instances": listed(batch)}
-        for uid, sha256, series, study, *live in connection.execute(_LIVE_INSTANCES, wanted):
-            own, instance, _, digest = batch[uid]
-            draft = drafts[own]
-            address = draft.series_instance_uid, draft.study_instance_uid
-            same = (digest, *address) == (sha256, series, study)
-            overlaps.append(_Overlap._make((own, instance, *live, same)))
-    return overlaps
-
-
-def _refuse_other_studies(drafts: Iterable[Row[Any]], live: dict[str, list[Row[Any]]]) -> None:
-    wrong = [
-        draft.series_instance_uid
-        for draft in drafts
-        for found in live.get(draft.series_instance_uid, ())
-        if found.study_instance_uid != draft.study_instance_uid
-    ]
-    if wrong:
-        raise Conflict(f"The collection holds these series as part of other studies: {_told(wrong)}.")
-
-
-def _refuse_rivals(drafts: dict[int, Row[Any]], corrections: Iterable[_Overlap], came: set[int]) -> None:
-    rivals = {each.draft_row for each in corrections if each.live_row in came}
-    if rivals:
-        named = _told([drafts[row].series_instance_uid for row in rivals])
-        raise Conflict(
-            f"Two of the submissions hold other content of the same instances: publish one first. {named}"
-        )
-
-
-def _targets(
-    drafts: Iterable[Row[Any]], live: dict[str, list[Row[Any]]], corrections: Iterable[_Overlap]
-) -> dict[int, int]:
-    """The access unit into which each draft goes: that of what it corrects, else its own."""
-    corrected: dict[int, set[int]] = defaultdict(set)
-    for each in corrections:
-        corrected[each.draft_row].add(each.live_unit)
-    targets, torn = {}, []
-    for draft in drafts:
-        units = corrected[draft.id] or {
-            each.access_unit_id for each in live.get(draft.series_instance_uid, ())
-        }
-        if len(units) > 1 and draft.access_unit_id in units and not corrected[draft.id]:
-            units = {draft.access_unit_id}
-        if len(units) > 1:
-            torn.append(draft.series_instance_uid)
-        targets[draft.id] = min(units, default=draft.access_unit_id)
-    if torn:
-        raise Conflict(
-            f"What these series correct lies in several access units: move it into one first. {_told(torn)}"
-        )
-    return targets
-
-
-def _without_unchanged(
-    connection: Connection, drafts: dict[int, Row[Any]], unchanged: dict[int, int]
-) -> dict[int, Row[Any]]:
-    """The drafts that are left when these instances, each with its series' row, are dropped."""
+def _without_unchanged(connection: Connection, found: Drafts) -> dict[int, Row[Any]]:
+    """The drafts that are left when what lies there already is dropped."""
+    drafts, unchanged = found.rows, found.unchanged
     if not unchanged:
         return drafts
     connection.execute(delete(INSTANCE).where(among(INSTANCE.c.id, unchanged)))
@@ -300,36 +202,10 @@ def _rows_of(
             SERIES, INSTANCE, INSTANCE.c.series_row == SERIES.c.id
         )
         address.append(INSTANCE.c.sop_instance_uid == leaving.instance)
-    found = connection.execute(rows.where(SERIES.c.collection_id == collection, *_is_live(SERIES), *address))
+    found = connection.execute(rows.where(SERIES.c.collection_id == collection, *is_live(SERIES), *address))
     return [(*row[:3], row[3] if leaving.instance else None) for row in found]
 
 
-def _told(uids: Sequence[str]) -> str:
-    more = f" and {len(uids) - NAMED} more" if len(uids) > NAMED else ""
-    return ", ".join(sorted(uids)[:NAMED]) + more
-
-
-_DRAFT = SERIES.c.added_version.is_(None), SERIES.c.removed_version.is_(None)
-_DRAFTS = select(SERIES).where(SERIES.c.submission_id == bindparam("submission"), *_DRAFT)
-_DRAFTED = (
-    select(SERIES.c.id, INSTANCE.c.id, INSTANCE.c.sop_instance_uid, INSTANCE.c.sha256)
-    .join_from(SERIES, INSTANCE, INSTANCE.c.series_row == SERIES.c.id)
-    .where(SERIES.c.submission_id == bindparam("submission"), *_DRAFT)
-)
-_LIVE_INSTANCES = (
-    select(
-        *INSTANCE.c["sop_instance_uid", "sha256"],
-        *SERIES.c["series_instance_uid", "study_instance_uid", "id"],
-        INSTANCE.c.id,
-        SERIES.c.access_unit_id,
-    )
-    .join_from(INSTANCE, SERIES, SERIES.c.id == INSTANCE.c.series_row)
-    .where(
-        one_of(INSTANCE.c.sop_instance_uid, "instances"),
-        SERIES.c.collection_id == bindparam("collection"),
-        *_is_live(SERIES),
-    )
-)
 _PLACE_OF = select(
     *SERIES.c["access_unit_id", "study_row"],
     SERIES.c.number_of_series_related_instances,
@@ -341,7 +217,7 @@ _HELD_STUDY = (
         _held.c.study_instance_uid == STUDY.c.study_instance_uid,
         _held.c.collection_id == STUDY.c.collection_id,
         _held.c.access_unit_id == STUDY.c.access_unit_id,
-        *_is_live(_held),
+        *is_live(_held),
     )
     .correlate(STUDY)
 )
@@ -351,7 +227,7 @@ _LIVE_STUDY = (
         STUDY.c.study_instance_uid == SERIES.c.study_instance_uid,
         STUDY.c.collection_id == SERIES.c.collection_id,
         STUDY.c.access_unit_id == SERIES.c.access_unit_id,
-        *_is_live(STUDY),
+        *is_live(STUDY),
     )
     .correlate(SERIES)
     .scalar_subquery()
