@@ -192,7 +192,7 @@ def _cart(connection, machine, filled, op):
     if not live:
         return
     made = registry_carts.create(connection, None, {"name": "c", "description": "", "audience": "nobody"})
-    contents.put(connection, made.id, filled.scope(), OWNER, series=live[: op[1] + 1])
+    contents.put(connection, made.id, filled.scope(), OWNER, series=live[: op[1] + 1], most=9)
     machine.remember(connection, Scope(cart=made.id))
 
 

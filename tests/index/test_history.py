@@ -28,7 +28,7 @@ def reader(filled: Filled, *units: int) -> Viewer:
 
 def make_cart(connection: Connection, filled: Filled, *series: str) -> int:
     made = registry_carts.create(connection, None, {"name": "c", "description": "", "audience": "nobody"})
-    carts.put(connection, made.id, filled.scope(), OWNER, series=series)
+    carts.put(connection, made.id, filled.scope(), OWNER, series=series, most=9)
     return made.id
 
 

@@ -26,7 +26,7 @@ async def postgres_database(postgres_url):
 
 def cart_of(connection: Connection, filled: Filled, series: str) -> int:
     made = registry_carts.create(connection, None, {"name": "c", "description": "", "audience": "nobody"})
-    carts.put(connection, made.id, filled.scope(), OWNER, series=[series])
+    carts.put(connection, made.id, filled.scope(), OWNER, series=[series], most=9)
     return made.id
 
 
