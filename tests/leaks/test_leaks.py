@@ -55,7 +55,7 @@ pytestmark = pytest.mark.timeout(900)
 #: To make a failing archive smaller takes minutes for each step: `Phase.shrink` is for who looks into one.
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 #: Archives drawn for each test and database; READINGROOM_LEAKS draws more.
-EXAMPLES = int(os.environ.get("READINGROOM_LEAKS", "2"))
+EXAMPLES = int(os.environ.get("READINGROOM_LEAKS", "1"))
 COUNTED = {"requests": 0, "routes": 0, "callers": 0, "worlds": 0}
 
 
