@@ -57,6 +57,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
             finally:
                 archive.stop()
     except NoProviderError as missing:
+        # Named at the end of the run; where everything is required, tests/required.py makes it fail.
         pytest.skip(str(missing.__doc__))
 
 
