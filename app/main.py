@@ -1,7 +1,6 @@
 """The ASGI application: the house opened, its routers put in, its errors answered in one form."""
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -84,9 +83,6 @@ FIXED = ("/collections/{collection}/versions/{version}/dicom-web", "/carts/{cart
 #: Those that are taken away whole: of the archive itself one takes a part.
 COHORTS = tuple(root for root in ROOTS if "{" in root)
 
-#: Objects made and not yet freed after which the collector looks for cycles among them.
-ALLOCATIONS = 20_000
-
 #: What is read below each root, the busiest first.
 READING = (wado.router, qido.router, rendered.router, downloads.router, wado_uri.router, capabilities.router)
 #: What stands beside the roots.
@@ -120,16 +116,6 @@ BESIDE = (
     jobs.router,
     webhooks.router,
 )
-
-
-def served_app() -> FastAPI:
-    """The application as the server's workers make it: its codecs are started before somebody needs them."""
-    app = create_app(warm=True)
-    # What is loaded by now stays for ever, and the JSON of one header is more objects than Python waits for:
-    # looking through them all took a fifth of the time of storing 50 instances.
-    gc.freeze()
-    gc.set_threshold(ALLOCATIONS)
-    return app
 
 
 def create_app(settings: Settings | None = None, *, warm: bool = False) -> FastAPI:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +35,7 @@ SECONDS_TO_START = 120
 def serve(settings: Settings, console: Console) -> None:
     """Serve until told to stop. Raises Misconfigured or DatabaseUnavailable before anything listens."""
     settings.check_servable()
+    keep_decoders_out()
     if settings.log_key is None:
         settings = settings.model_copy(update={"log_key": SecretStr(token_hex(32))})
     with listener(settings) as bound, _environment(settings):
@@ -43,6 +45,14 @@ def serve(settings: Settings, console: Console) -> None:
                 _run(settings, bound)
         except KeyboardInterrupt:
             console.print("Stopped.")
+
+
+def keep_decoders_out() -> None:
+    """Before pydicom is imported: it loads every decoder that it finds, and gdcm's alone takes 19 MiB.
+
+    Here codecs run in processes of their own, which load them.
+    """
+    sys.modules.setdefault("gdcm", None)  # type: ignore[arg-type]
 
 
 def listener(settings: Settings) -> socket.socket:
@@ -85,7 +95,7 @@ def configuration(settings: Settings, *, logging: bool = True) -> uvicorn.Config
     """
     patience = Patience(settings.head_seconds, settings.stall_seconds, settings.slowest_bytes_per_second)
     return uvicorn.Config(
-        "app.main:served_app",
+        "app.worker:served_app",
         factory=True,
         http=partial(Connection, patience=patience),  # type: ignore[arg-type]
         workers=settings.workers,

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 JOBS = ("jobs", "datacite", "hooks")
 #: From the top down; the rooms of one floor are neighbours.
 FLOORS = (
-    ("doors", ("__main__", "cli", "main")),
+    ("doors", ("__main__", "cli", "main", "worker")),
     ("errands", ("server", "demo", "conformance")),
     ("edge", ("routers", "connections")),
     ("verbs", ("services",)),
@@ -28,10 +28,10 @@ FLOORS = (
     ("ground", ("errors", "threads", "turns", "viewer")),
 )
 #: The doors are two ways into one command; every other neighbours leave each other alone.
-NEIGHBOURS = {("__main__", "cli")}
+NEIGHBOURS = {("__main__", "cli"), ("worker", "main")}
 #: What of others' packages only some rooms may import.
 KEPT_TO = {
-    "fastapi": {"routers", "main"},
+    "fastapi": {"routers", "main", "worker"},
     "starlette": {"routers", "main"},
     "uvicorn": {"server", "connections"},
     "typer": {"cli"},
