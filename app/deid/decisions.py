@@ -9,7 +9,7 @@ from app.deid import standard
 from app.deid.actions import LETTERS, Action
 from app.deid.policy import Policy
 from app.deid.standard import Option
-from app.dicom.attributes import private_key
+from app.dicom.attributes import Attribute, private_key
 
 Path = tuple[str, ...]
 
@@ -77,6 +77,16 @@ class Decisions:
         if row := standard.row(tag):
             yield from self._by_row(row, tag, vr, parent)
         yield self._unlisted(tag, vr)
+
+    def explained(self, attribute: Attribute) -> list[Decision]:
+        """Every rule that speaks of an attribute at its path, the one that counts first."""
+        *_, tag = attribute.path
+        vr = attribute.vr.split(" ")[0] or "UN"
+        if attribute.creators and attribute.creators[-1]:
+            return [self.of_private(tag, attribute.creators[-1], vr, attribute.steps)]
+        parent = attribute.path[-2] if len(attribute.path) > 1 else None
+        chosen = self.of_standard(tag, vr, attribute.steps, parent)
+        return list(dict.fromkeys([chosen, *self.considered(tag, vr, parent)]))
 
     def _chosen(self, tag: int, vr: str, parent: int | None) -> Decision:
         return next(self.considered(tag, vr, parent))

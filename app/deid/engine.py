@@ -6,12 +6,14 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from app.deid import documents, output
+from app.deid.actions import Action
 from app.deid.decisions import Decisions
 from app.deid.encoding import Chunk
 from app.deid.identity import Identities
 from app.deid.output import UNSEEN, PixelsSeen
 from app.deid.policy import Policy
 from app.deid.standard import Option
+from app.deid.text import Cleaner, Identifiers
 from app.deid.walk import Change, Cleans, Place, Walk
 from app.dicom import writer
 from app.dicom.charsets import NAME, TEXT, CharacterSet, character_set
@@ -74,6 +76,15 @@ class Rules:
             self._compiled[sop_class_uid] = Decisions(self.policy, sop_class_uid)
         return self._compiled[sop_class_uid]
 
+    def cleaner(self, patient: str, identifiers: Identifiers) -> Cleaner:
+        """What cleans the texts of a patient, of whom this is known."""
+        days = None
+        if self.policy.has(Option.RETAIN_MODIFIED_DATES):
+            days = self.identities.shift(patient)
+        elif self.policy.has(Option.RETAIN_FULL_DATES):
+            days = 0
+        return Cleaner(identifiers, days, self.identities.uid)
+
 
 def patient_of(part10: Part10) -> str:
     """What tells one patient from another at the source; without a Patient ID, the study does."""
@@ -101,8 +112,8 @@ def deidentify(
 
     Equal arguments give equal bytes. Raises InvalidInstance where a UID is missing.
     """
-    instance = _require(part10, _SOP_INSTANCE_UID)
-    sop_class = _require(part10, _SOP_CLASS_UID)
+    instance = require(part10, _SOP_INSTANCE_UID)
+    sop_class = require(part10, _SOP_CLASS_UID)
     patient = patient_of(part10)
     identities = rules.identities
     walk = Walk(
@@ -135,7 +146,8 @@ def deidentify(
     )
 
 
-def _require(part10: Part10, tag: int) -> str:
+def require(part10: Part10, tag: int) -> str:
+    """The text of an attribute that every instance has. Raises InvalidInstance."""
     value = part10.text(tag)
     if not value:
         raise InvalidInstance(f"({tag >> 16:04X},{tag & 0xFFFF:04X}) is missing; every instance has it.")
@@ -147,6 +159,15 @@ def _always(walk: Walk, elements: Mapping[int, list[Chunk]]) -> dict[int, list[C
     name = walk.patient_id.encode("latin-1", "replace")
     wanted = {0x00100010: "PN", _PATIENT_ID: "LO"}
     return {tag: [walk.encoding.element(tag, vr, name)] for tag, vr in wanted.items() if tag not in elements}
+
+
+def left_over(result: Result, identities: Identities) -> tuple[str, ...]:
+    """Standard attributes of what says that it is de-identified that still hold what the policy takes out."""
+    nothing = identities.trace(b"")
+    went = (each for each in result.changes if each.action in (Action.REMOVE, Action.EMPTY))
+    return tuple(
+        sorted({each.attribute for each in went if each.trace != nothing and "[" not in each.attribute})
+    )
 
 
 def _questions(

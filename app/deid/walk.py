@@ -33,9 +33,13 @@ class Cleans(Protocol):
 
 
 class Change(NamedTuple):
-    """One line of the log: where, what was done, by which rule, and the keyed hash of what stood there."""
+    """One line of the log: where, what was done, by which rule, and the keyed hash of what stood there.
 
-    path: str
+    `within` are the items around the attribute: `00081140[0].`, or nothing.
+    """
+
+    within: str
+    attribute: str
     action: Action
     rule: str
     trace: str
@@ -157,7 +161,7 @@ class Walk:
 
     def _log(self, place: Place, key: str, decision: Decision, old: bytes) -> None:
         trace = self.identities.trace(old)
-        self.record.changes.append(Change(place.written + key, decision.action, decision.rule, trace))
+        self.record.changes.append(Change(place.written, key, decision.action, decision.rule, trace))
 
     def _creators(self, elements: list[Element]) -> dict[int, str]:
         """The private creators of a data set by their own tags."""
