@@ -50,11 +50,14 @@ class Blanked(NamedTuple):
 
 @dataclass(frozen=True)
 class Result:
-    """An instance as it goes out; `chunks` lie partly in the bytes of the source, which must stay there."""
+    """An instance as it goes out, and its SOP Instance UID.
+
+    `chunks` lie partly in the bytes of the source, which must stay there.
+    """
 
     chunks: Iterator[Chunk]
     transfer_syntax_uid: str
-    patient: str
+    instance: str
     uids: Mapping[str, str]
     changes: list[Change]
     questions: tuple[Question, ...]
@@ -132,12 +135,13 @@ def deidentify(
     elements |= output.flags(rules.policy, walk.encoding, pixels, has_pixels)
     elements |= _always(walk, elements)
     syntax = blanked.transfer_syntax_uid if blanked else part10.transfer_syntax_uid
-    meta = writer.preamble(sop_class, walk.record.uids.get(instance, instance), syntax)
+    new = walk.record.uids.get(instance, instance)
+    meta = writer.preamble(sop_class, new, syntax)
     chunks = (chunk for tag in sorted(elements) for chunk in elements[tag])
     return Result(
         _file(meta, chunks, syntax),
         syntax,
-        patient,
+        new,
         walk.record.uids,
         walk.record.changes,
         tuple(_questions(part10, walk, document, has_pixels, pixels)),
@@ -162,7 +166,7 @@ def _always(walk: Walk, elements: Mapping[int, list[Chunk]]) -> dict[int, list[C
 
 
 def cleaned_again(part10: Part10, rules: Rules, cleaner: Cleans) -> tuple[list[Chunk], list[Change]] | None:
-    """A de-identified instance whose texts are cleaned by what is known by now; None where nothing changes."""
+    """A de-identified instance, its texts cleaned by what is known by now; None where nothing changes."""
     sop_class, instance = require(part10, _SOP_CLASS_UID), require(part10, _SOP_INSTANCE_UID)
     decisions = Again(rules.policy, sop_class)
     walk = Walk(part10, decisions, rules.identities, cleaner, part10.text(_PATIENT_ID), 0)
