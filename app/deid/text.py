@@ -20,7 +20,7 @@ from app.deid.phrases import PhraseFinder
 __all__ = ["Cleaner", "Identifiers", "harvest"]
 
 _DIGIT = re.compile(r"\d")
-_UID = re.compile(r"(?<![\w.])[012]\.(?:0|[1-9]\d{0,38})(?:\.\d{1,39}){1,30}(?!\w)")
+_UID = re.compile(r"(?<![\w.])[012]\.(?:0|[1-9]\d{0,38})(?:\.\d{1,39})+(?!\w)")
 _UID_ROOTS = (
     "1.2.840.",
     "1.3.6.1.",
@@ -128,9 +128,10 @@ class Cleaner:
         for match in _UID.finditer(text):
             uid = match.group()
             if is_uid(uid) and not uid.startswith(_STANDARD):
-                yield Cut("uid", match.span(), self._uid(uid) if self._uid else "")
+                replace = self._uid if len(uid) <= _LONGEST_UID else None
+                yield Cut("uid", match.span(), replace(uid) if replace else "")
 
 
 def is_uid(text: str) -> bool:
     """Whether numbers with dots are a UID rather than a version: long, or of a root that is known."""
-    return len(text) <= _LONGEST_UID and (text.startswith(_UID_ROOTS) or len(text) >= _SHORTEST_UID)
+    return text.startswith(_UID_ROOTS) or len(text) >= _SHORTEST_UID
