@@ -49,7 +49,8 @@ KEPT_TO = {
     "pydicom": {"dicom", "demo"},
     "gdcm": {"dicom"},
     "imagecodecs": {"dicom"},
-    "numpy": {"dicom"},
+    "numpy": {"dicom", "deid"},
+    "rapidocr": {"deid"},
     "prometheus_client": {"routers"},
 }
 LEVEL = {room: height for height, (_, rooms) in enumerate(reversed(FLOORS)) for room in rooms}
