@@ -1,97 +1,53 @@
 """Boxes blanked in every frame of an instance, at full depth and without loss to the rest of the pixels.
 
-Native pixel data stays native. Compressed frames are decoded, blanked and compressed again: in their own
-transfer syntax where that loses nothing, else in JPEG-LS, HTJ2K or RLE. Pixels that a lossy codec had made
-are kept as they were decoded. Each frame is decoded again before it is given out.
+Native pixel data stays encoded as it is. Compressed frames are decoded, blanked and compressed again: in
+their own transfer syntax where that loses nothing, else in JPEG-LS, HTJ2K or RLE. Pixels that a lossy codec
+had made are kept as they were decoded. Each frame is compared, and decoded again, before it is given out.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
+from typing import Final
 
+from app.deid import native_frames
 from app.deid.boxes import Box, fitted
-from app.deid.fill import Ink, Samples, filled, ink, widened
-from app.dicom import (
-    codestream,
-    encoders,
-    frames,
-    native,
-    pixel_description,
-    rewrite,
-    transcode,
-    writer,
-)
-from app.dicom import samples as native_samples
-from app.dicom.frames import FLOAT_PIXEL_DATA, PIXEL_DATA, FrameIndex
-from app.dicom.part10 import Element, Part10
+from app.deid.encoding import Encoding
+from app.deid.fill import Ink, filled, ink, widened
+from app.deid.native_frames import NativeFrames
+from app.dicom import codestream, encoders, native, rewrite, writer
+from app.dicom.elements import PIXEL_DATA, UNDEFINED
 from app.dicom.pixel_description import PixelDescription
 from app.dicom.rewrite import Source
 from app.dicom.transfer_syntaxes import (
     DEFLATED_FRAMES,
     ENCAPSULATED_UNCOMPRESSED,
     EXPLICIT_LITTLE_ENDIAN,
+    IMPLICIT_LITTLE_ENDIAN,
     RLE_LOSSLESS,
 )
 from app.errors import CannotDecode, CannotEncode
 
-_JPEG_LS, _HTJ2K = "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.201"
+_PHOTOMETRIC_INTERPRETATION: Final = 0x00280004
+_PLANAR_CONFIGURATION: Final = 0x00280006
+_JPEG_LS: Final = "1.2.840.10008.1.2.4.80"
+_HTJ2K: Final = "1.2.840.10008.1.2.4.201"
 #: Transfer syntaxes whose encoders keep every bit of a container, also those above the stored ones.
-_KEEP_ALL_BITS = (RLE_LOSSLESS, ENCAPSULATED_UNCOMPRESSED, DEFLATED_FRAMES, _HTJ2K)
-_UNDEFINED = 0xFFFFFFFF
-_STALE = rewrite.OFFSET_TABLES
+_KEEP_ALL_BITS: Final = (RLE_LOSSLESS, ENCAPSULATED_UNCOMPRESSED, DEFLATED_FRAMES, _HTJ2K)
 
 
 @dataclass(frozen=True, slots=True)
 class Blanked:
-    """What stands instead of an instance's pixel data, as Explicit VR Little Endian.
+    """What stands instead of an instance's pixel data.
 
-    `transfer_syntax_uid` is that of the new instance; `replaced` are whole elements that describe the frames
-    anew, by tag; `removed` the tags of offset tables that would be wrong; `element` the pixel data's tag and
-    `chunks` its whole element, a frame at a time. Reading `chunks` raises CannotDecode and CannotEncode.
+    `transfer_syntax_uid` is that of the new instance: the source's wherever that can be. `elements` are whole
+    elements by tag, as that transfer syntax writes them, in pieces: pixel data a frame at a time, what
+    describes its frames anew, and no pieces for offset tables that would be wrong. They can be read once;
+    reading raises CannotDecode and CannotEncode.
     """
 
     transfer_syntax_uid: str
-    replaced: dict[int, bytes]
-    removed: frozenset[int]
-    element: int
-    chunks: Iterator[bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class _Frames:
-    """An instance's frames: where they lie, what describes them as stored and as native pixels."""
-
-    source: Source
-    index: FrameIndex
-    element: Element
-    stored: PixelDescription
-    native: PixelDescription
-
-    @property
-    def uid(self) -> str:
-        return self.source.part10.transfer_syntax_uid
-
-    @property
-    def bits(self) -> int:
-        """Bits of a native frame, which may hold every sample though its attributes say otherwise."""
-        if self.index.is_native:
-            return native.packing(self.source.part10, self.element, self.index.count)[0]
-        return self.native.frame_bits
-
-    def read(self, number: int) -> bytes:
-        """A frame as it is stored."""
-        return self.index.assemble(number, [self.source.read(*each) for each in self.index.ranges(number)])
-
-    def decoded(self) -> Iterator[bytes]:
-        """Native little-endian frames, in order."""
-        for number in range(1, self.index.count + 1):
-            frame = transcode.Frame(self.read(number), self.uid, self.stored)
-            yield transcode.frame(frame, EXPLICIT_LITTLE_ENDIAN)
-
-
-def source(part10: Part10) -> Source:
-    """An instance whose bytes are at hand."""
-    return Source(part10, lambda offset, length: part10.data[offset : offset + length])
+    elements: dict[int, Iterable[bytes]]
 
 
 def blank(instance: Source, boxes: Iterable[Box]) -> Blanked | None:
@@ -99,33 +55,24 @@ def blank(instance: Source, boxes: Iterable[Box]) -> Blanked | None:
 
     Raises CannotDecode where the frames cannot be told or decoded: then a person must look at them.
     """
-    found = _frames(instance)
-    inside = fitted(boxes, found.native.rows, found.native.columns)
-    inside = fitted(widened(inside, found.native, found.bits), found.native.rows, found.native.columns)
+    found = native_frames.of(instance)
+    inside = _inside(found, boxes)
     if not inside:
         return None
     how = _ink(found)
     plain = (filled(frame, inside, how) for frame in found.decoded())
     if found.index.is_native:
-        return Blanked(EXPLICIT_LITTLE_ENDIAN, {}, _STALE, found.element.tag, _native(found, plain))
+        return Blanked(found.transfer_syntax_uid, {found.element.tag: _as_stored(found, plain)})
     first = next(plain)
     uid, stream = _first(found, first)
+    after, elements = found.pixels, dict[int, Iterable[bytes]](dict.fromkeys(rewrite.OFFSET_TABLES, ()))
     if stream is None:
-        return Blanked(
-            uid, _replaced(found.native), _STALE, PIXEL_DATA, _native(found, chain((first,), plain))
-        )
-    streams = chain((stream,), (encoders.encode_frame(frame, found.native, uid) for frame in plain))
-    after = encoders.encoded(found.native, uid)
-    return Blanked(uid, _replaced(after), _STALE, PIXEL_DATA, _encapsulated(streams))
-
-
-def values(instance: Source) -> Iterator[tuple[PixelDescription, Samples]]:
-    """The stored values of every frame, with what describes them as native pixels. Raises CannotDecode."""
-    found = _frames(instance)
-    floating = found.element.tag != PIXEL_DATA
-    for frame in found.decoded():
-        raw = native_samples.raw(frame, found.native, floating=floating)
-        yield found.native, native_samples.stored(raw, found.native)
+        elements[PIXEL_DATA] = _native(found, chain((first,), plain))
+    else:
+        after = encoders.encoded(found.pixels, uid)
+        streams = chain((stream,), (encoders.encode_frame(frame, found.pixels, uid) for frame in plain))
+        elements[PIXEL_DATA] = _encapsulated(streams, _encoding(found))
+    return Blanked(uid, elements | _described(after, _encoding(found)))
 
 
 def prove(before: Source, after: Source, boxes: Iterable[Box]) -> None:
@@ -133,80 +80,96 @@ def prove(before: Source, after: Source, boxes: Iterable[Box]) -> None:
 
     Raises CannotDecode where that is not so.
     """
-    old, new = _frames(before), _frames(after)
-    inside = fitted(boxes, old.native.rows, old.native.columns)
-    inside = fitted(widened(inside, old.native, old.bits), old.native.rows, old.native.columns)
-    how = _ink(old)
+    old, new = native_frames.of(before), native_frames.of(after)
+    inside, how = _inside(old, boxes), _ink(old)
     if old.index.count != new.index.count:
         raise CannotDecode("The blanked instance has another number of frames than its source.")
     for first, second in zip(old.decoded(), new.decoded(), strict=True):
-        expected = native_samples.raw(filled(first, inside, how), old.native, floating=how.floating)
-        found = native_samples.raw(second, new.native, floating=how.floating)
+        expected, found = old.samples(filled(first, inside, how)), new.samples(second)
         if expected.shape != found.shape or expected.tobytes() != found.tobytes():
             raise CannotDecode("The blanked instance does not read back as its source does.")
 
 
-def _frames(instance: Source) -> _Frames:
-    part10 = instance.part10
-    index, element = frames.index(part10), frames.pixel_element(part10)
-    if index is None or element is None:
-        raise CannotDecode(frames.explain(part10) or "The instance has no pixel data.")
-    stored = _described(part10, element)
-    return _Frames(instance, index, element, stored, transcode.native(stored, part10.transfer_syntax_uid))
+def _inside(found: NativeFrames, boxes: Iterable[Box]) -> list[Box]:
+    """What of the boxes lies in the frames, and can be blanked there."""
+    rows, columns = found.pixels.rows, found.pixels.columns
+    return fitted(widened(fitted(boxes, rows, columns), found.pixels, found.bits), rows, columns)
 
 
-def _described(part10: Part10, element: Element) -> PixelDescription:
-    """Floating-point pixels need no Bits Allocated of their own."""
-    if element.tag == PIXEL_DATA:
-        return pixel_description.from_part10(part10)
-    bits = native.bits_allocated(part10, element)
-    rows, columns = part10.number(native.ROWS) or 0, part10.number(native.COLUMNS) or 0
-    return PixelDescription(rows, columns, 1, bits, bits, bits - 1, 1, "MONOCHROME2")
+def _ink(found: NativeFrames) -> Ink:
+    return ink(found.source.part10, found.pixels, floating=found.floating)
 
 
-def _ink(found: _Frames) -> Ink:
-    return ink(found.source.part10, found.native, floating=found.element.tag != PIXEL_DATA)
-
-
-def _first(found: _Frames, frame: bytes) -> tuple[str, bytes | None]:
+def _first(found: NativeFrames, frame: bytes) -> tuple[str, bytes | None]:
     """The transfer syntax of the blanked frames: the first that loses nothing; and the first frame in it.
 
     Without a stream the frames are native: no encoder takes them.
     """
     head = codestream.read(found.read(1))
-    stored = found.native.bits_stored
-    spare = found.native.bits_allocated > stored and not (head and head.precision <= stored)
-    for uid in dict.fromkeys((found.uid, _JPEG_LS, _HTJ2K, RLE_LOSSLESS)):
+    stored = found.pixels.bits_stored
+    spare = found.pixels.bits_allocated > stored and not (head and head.precision <= stored)
+    for uid in dict.fromkeys((found.transfer_syntax_uid, _JPEG_LS, _HTJ2K, RLE_LOSSLESS)):
         lossless = uid in encoders.ENCODERS and encoders.ENCODERS[uid].lossless
         if lossless and (uid in _KEEP_ALL_BITS or not spare):
             try:
-                return uid, encoders.encode_frame(frame, found.native, uid)
+                return uid, encoders.encode_frame(frame, found.pixels, uid)
             except CannotEncode:
                 continue
-    return EXPLICIT_LITTLE_ENDIAN, None
+    # Some data sets are implicit though their transfer syntax says otherwise.
+    return (EXPLICIT_LITTLE_ENDIAN if found.source.part10.explicit else IMPLICIT_LITTLE_ENDIAN), None
 
 
-def _replaced(after: PixelDescription) -> dict[int, bytes]:
-    """The elements that describe frames encoded anew."""
-    return {tag: b"".join(whole) for tag, whole in rewrite.described(after)}
+def _encoding(found: NativeFrames) -> Encoding:
+    return Encoding(found.source.part10.little_endian, found.source.part10.explicit)
 
 
-def _native(found: _Frames, plain: Iterator[bytes]) -> Iterator[bytes]:
-    """Frames without gaps."""
-    element = found.element
+def _described(after: PixelDescription, encoding: Encoding) -> dict[int, Iterable[bytes]]:
+    """The elements that follow from how frames are encoded."""
+    photometric = after.photometric_interpretation.encode("latin-1", "replace")
+    written: dict[int, Iterable[bytes]] = {
+        _PHOTOMETRIC_INTERPRETATION: (encoding.element(_PHOTOMETRIC_INTERPRETATION, "CS", photometric),)
+    }
+    if after.samples > 1:
+        value = after.planar_configuration.to_bytes(2, "little" if encoding.little_endian else "big")
+        written[_PLANAR_CONFIGURATION] = (encoding.element(_PLANAR_CONFIGURATION, "US", value),)
+    return written if photometric else {}
+
+
+def _as_stored(found: NativeFrames, plain: Iterator[bytes]) -> Iterator[bytes]:
+    """Native frames encoded as their source is: its VR, its byte order."""
+    part10, element = found.source.part10, found.element
+    length = -(-found.bits * found.index.count // 8)
+    yield _encoding(found).header(element.tag, element.vr, length + length % 2)
+    pixels = chain(rewrite.joined(plain, found.bits), (writer.padding("OB", length),))
+    word = native.word_size(part10, element)
+    yield from _swapped(pixels, word) if word > 1 else pixels
+
+
+def _swapped(chunks: Iterable[bytes], word: int) -> Iterator[bytes]:
+    """Little-endian bytes as big-endian words, which may lie in two chunks."""
+    rest = b""
+    for chunk in chunks:
+        rest += chunk
+        whole = len(rest) // word * word
+        yield native.swap_words(rest[:whole], word)
+        rest = rest[whole:]
+    yield rest
+
+
+def _native(found: NativeFrames, plain: Iterator[bytes]) -> Iterator[bytes]:
+    """Decoded frames that no encoder takes, without gaps."""
     length = -(-found.bits * found.index.count // 8)
     if length + length % 2 > writer.LONGEST_VALUE:
         raise CannotEncode("The decoded pixel data would be longer than a native element can be (4 GiB).")
-    floating = "OF" if element.tag == FLOAT_PIXEL_DATA else "OD"
-    whole = "OW" if found.native.bits_allocated > 8 or element.vr == "OW" else "OB"
-    vr = whole if element.tag == PIXEL_DATA else floating
-    head, pad = writer.header(element.tag, vr, length + length % 2), writer.padding("OB", length)
-    return chain((head,), rewrite.joined(plain, found.bits), (pad,))
+    vr = "OW" if found.pixels.bits_allocated > 8 else "OB"
+    yield _encoding(found).header(PIXEL_DATA, vr, length + length % 2)
+    yield from rewrite.joined(plain, found.bits)
+    yield writer.padding("OB", length)
 
 
-def _encapsulated(streams: Iterator[bytes]) -> Iterator[bytes]:
+def _encapsulated(streams: Iterator[bytes], encoding: Encoding) -> Iterator[bytes]:
     """A fragment a frame, behind an empty offset table: its lengths are not known before (PS3.5 A.4)."""
-    yield writer.header(PIXEL_DATA, "OB", _UNDEFINED)
+    yield encoding.header(PIXEL_DATA, "OB", UNDEFINED)
     yield writer.fragment(0)
     for stream in streams:
         if len(stream) > writer.LONGEST_VALUE:

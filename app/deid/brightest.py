@@ -7,9 +7,10 @@ One picture is kept for each size of frames, so memory is bounded by a few frame
 import numpy as np
 from numpy.typing import NDArray
 
-from app.deid import blank, ocr
+from app.deid import native_frames, ocr
 from app.deid.boxes import Box
-from app.deid.fill import Samples, lightness
+from app.deid.fill import lightness
+from app.deid.native_frames import Samples
 from app.dicom.pixel_description import PixelDescription
 from app.dicom.rewrite import Source
 
@@ -29,8 +30,9 @@ class Brightest:
     def add(self, instance: Source) -> None:
         """Every frame of an instance. Raises CannotDecode where they cannot be told or decoded."""
         palette = lightness(instance.part10)
-        for pixels, values in blank.values(instance):
-            seen = brightness(values, pixels, palette)
+        found = native_frames.of(instance)
+        for values in found.values():
+            seen = brightness(values, found.pixels, palette)
             size = seen.shape[0], seen.shape[1]
             held = self.pictures.setdefault(size, seen)
             if held is not seen:

@@ -19,12 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.deid.boxes import Box
+from app.deid.native_frames import Samples
 from app.dicom import samples
 from app.dicom.part10 import Part10
 from app.dicom.pixel_description import PixelDescription
 from app.errors import CannotDecode
-
-Samples = NDArray[Any]
 
 _PADDING = 0x00280120
 _PALETTE_DESCRIPTOR, _PALETTE = 0x00281101, (0x00281201, 0x00281202, 0x00281203)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from app.deid import blank, ocr
+from app.deid import native_frames, ocr
 from app.deid.boxes import Box
 from app.deid.brightest import Brightest
 from app.dicom import part10
@@ -71,7 +71,7 @@ def test_text_of_any_frame_is_in_the_brightest_picture() -> None:
     frames = np.stack([np.full((256, 384), 10), 10 + 3000 * ink, np.full((256, 384), 12)]).astype("<u2")
     dataset = instances.ct(Rows=256, Columns=384, NumberOfFrames=3, PixelData=frames.tobytes())
     seen = Brightest()
-    seen.add(blank.source(part10.read(instances.part10(dataset))))
+    seen.add(native_frames.at_hand(part10.read(instances.part10(dataset))))
     found = seen.boxes()
     assert list(found) == [(256, 384)]
     assert _found(places, found[256, 384], (256, 384)) == len(TEXTS)
@@ -83,7 +83,7 @@ def test_white_of_monochrome1_is_bright() -> None:
         Rows=2, Columns=2, PhotometricInterpretation="MONOCHROME1", PixelData=values.tobytes()
     )
     seen = Brightest()
-    seen.add(blank.source(part10.read(instances.part10(dataset))))
+    seen.add(native_frames.at_hand(part10.read(instances.part10(dataset))))
     assert (seen.pictures[2, 2] == -values.astype(float)).all()
 
 
