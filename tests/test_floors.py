@@ -19,7 +19,10 @@ FLOORS = (
     ("edge", ("routers", "connections")),
     ("verbs", ("services",)),
     ("house", ("archive",)),
-    ("machines", ("index", "registry", "crosswalk", "openid", "turnstile", "storage", "codecs", "ohif", *JOBS)),
+    (
+        "machines",
+        ("index", "registry", "crosswalk", "openid", "turnstile", "storage", "codecs", "ohif", *JOBS),
+    ),
     ("database", ("database",)),
     ("records", ("models",)),
     ("rules", ("query", "access", "citing", "deid", "qc")),
