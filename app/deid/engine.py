@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from app.deid import documents, output
 from app.deid.actions import Action
-from app.deid.decisions import Decisions
+from app.deid.decisions import Again, Decisions
 from app.deid.encoding import Chunk
 from app.deid.identity import Identities
 from app.deid.output import UNSEEN, PixelsSeen
@@ -53,11 +53,14 @@ class Blanked(NamedTuple):
 
 @dataclass(frozen=True)
 class Result:
-    """An instance as it goes out; `chunks` lie partly in the bytes of the source, which must stay there."""
+    """An instance as it goes out, and its SOP Instance UID.
+
+    `chunks` lie partly in the bytes of the source, which must stay there.
+    """
 
     chunks: Iterator[Chunk]
     transfer_syntax_uid: str
-    patient: str
+    instance: str
     uids: Mapping[str, str]
     changes: list[Change]
     questions: tuple[Question, ...]
@@ -139,12 +142,13 @@ def deidentify(
     has_pixels = any(tag in elements for tag in _PIXELS)
     elements |= output.flags(rules.policy, walk.encoding, pixels, has_pixels)
     elements |= _always(walk, elements)
-    meta = writer.preamble(sop_class, walk.record.uids.get(instance, instance), syntax)
+    new = walk.record.uids.get(instance, instance)
+    meta = writer.preamble(sop_class, new, syntax)
     chunks = (chunk for tag in sorted(elements) for chunk in elements[tag])
     return Result(
         _file(meta, chunks, transfer_syntaxes.get(syntax).deflated),
         syntax,
-        patient,
+        new,
         walk.record.uids,
         walk.record.changes,
         tuple(_questions(part10, walk, document, has_pixels, pixels)),
@@ -171,6 +175,19 @@ def _always(walk: Walk, elements: Mapping[int, list[Chunk]]) -> dict[int, list[C
     return {
         tag: [walk.encoding.element(tag, vr, called)] for tag, vr in wanted.items() if tag not in elements
     }
+
+
+def cleaned_again(part10: Part10, rules: Rules, cleaner: Cleans) -> tuple[list[Chunk], list[Change]] | None:
+    """A de-identified instance, its texts cleaned by what is known by now; None where nothing changes."""
+    sop_class, instance = require(part10, _SOP_CLASS_UID), require(part10, _SOP_INSTANCE_UID)
+    decisions = Again(rules.policy, sop_class)
+    walk = Walk(part10, decisions, rules.identities, cleaner, part10.text(_PATIENT_ID), 0)
+    elements = walk.data_set(part10.dataset, OUTERMOST)
+    if not walk.record.changes:
+        return None
+    meta = writer.preamble(sop_class, instance, part10.transfer_syntax_uid)
+    chunks = (chunk for tag in sorted(elements) for chunk in elements[tag])
+    return list(_file(meta, chunks, part10.deflated)), walk.record.changes
 
 
 def left_over(result: Result, identities: Identities) -> tuple[str, ...]:
