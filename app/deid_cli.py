@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 from pathlib import Path
 from secrets import token_bytes
 from typing import Annotated, Any
@@ -21,6 +22,8 @@ from app.errors import Misconfigured
 from app.settings import Settings
 from app.terminal import on_database, progress, said_plainly
 
+#: What stands in both Patient ID and Patient's Name (PS3.5 section 6.2).
+_IDENTIFIER = re.compile(r"[^\\^=\x00-\x1f]{1,64}")
 #: The command's exit status when something needs a person.
 FOR_A_PERSON = 3
 
@@ -199,7 +202,18 @@ def _table(path: Path | None) -> dict[str, str] | None:
     if path is None:
         return None
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return {row["id_old"]: row["id_new"] for row in csv.DictReader(file)}
-    except (OSError, UnicodeDecodeError, KeyError):
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            pairs = [(row["id_old"].strip(), row["id_new"].strip()) for row in csv.DictReader(file)]
+    except (OSError, UnicodeDecodeError, KeyError, AttributeError, csv.Error):
         raise Misconfigured(f"{path} is no CSV with the columns id_old and id_new.") from None
+    return _one_to_one(pairs, path)
+
+
+def _one_to_one(pairs: list[tuple[str, str]], path: Path) -> dict[str, str]:
+    """Two patients never become one, nor one two: their dates would no longer fit together."""
+    named = dict(pairs)
+    if not len(set(pairs)) == len(named) == len(set(named.values())):
+        raise Misconfigured(f"{path} gives two patients one identifier, or one patient two.")
+    if not all(_IDENTIFIER.fullmatch(new) for new in named.values()):
+        raise Misconfigured(f"{path} has an id_new that is no identifier: 1 to 64 characters, no \\, ^, =.")
+    return named
