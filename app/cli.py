@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -15,8 +14,9 @@ from rich.progress import Progress
 
 from app.database import Database, check_revision
 from app.database import migrate as migrate_database
-from app.errors import Fact
+from app.deid_cli import analyze, deid
 from app.settings import Settings
+from app.terminal import said_plainly
 
 T = TypeVar("T")
 
@@ -29,6 +29,8 @@ app = typer.Typer(
 
 people = typer.Typer(help="Who may sign in.", no_args_is_help=True)
 app.add_typer(people, name="people")
+app.add_typer(deid, name="deid")
+app.command()(analyze)
 
 
 def _option(name: str) -> Any:
@@ -45,16 +47,6 @@ Viewer = Annotated[Path | None, _option("viewer")]
 DatabaseUrl = Annotated[str | None, _option("database")]
 StoreUrl = Annotated[str | None, _option("store")]
 PersonOption = Annotated[int, typer.Argument(help="Their number, as `people list` has it.", min=1)]
-
-
-@contextmanager
-def _said_plainly() -> Iterator[None]:
-    """A fact ends the command with its sentence and exit code 1, without a traceback."""
-    try:
-        yield
-    except Fact as fact:
-        Console(stderr=True).print(f"[red]{escape(fact.detail)}[/red]", soft_wrap=True, highlight=False)
-        raise typer.Exit(1) from None
 
 
 def _version(wanted: bool) -> None:
@@ -85,7 +77,7 @@ def serve(
     """Start the archive."""
     from app.server import serve as run
 
-    with _said_plainly():
+    with said_plainly():
         settings = Settings.load(
             data=data,
             host=host,
@@ -101,7 +93,7 @@ def serve(
 @app.command()
 def migrate(data: Data = None, database: DatabaseUrl = None) -> None:
     """Bring the database to this version's schema; `serve` does so itself."""
-    with _said_plainly():
+    with said_plainly():
         asyncio.run(migrate_database(Settings.load(data=data, database=database).database_url))
         Console().print("The database is at this version's schema.")
 
@@ -111,7 +103,7 @@ def viewer(viewer: Viewer = None) -> None:
     """Fetch the OHIF viewer with npm, for `serve` to show at /viewer."""
     from app.ohif.package import VERSION, fetch
 
-    with _said_plainly():
+    with said_plainly():
         folder = Settings.load(viewer=viewer).viewer
         console = Console()
         if fetch(folder):
@@ -129,7 +121,7 @@ def demo(
     """Fill a running archive with the real studies of the packages pydicom and pydicom-data."""
     from app.demo import fill
 
-    with _said_plainly():
+    with said_plainly():
         fill(url.rstrip("/"), token, Console())
 
 
@@ -219,7 +211,7 @@ def _ask_password() -> str:
 
 
 def _on(data: Path | None, database: str | None, work: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
-    with _said_plainly():
+    with said_plainly():
         return _on_database(Settings.load(data=data, database=database), work)
 
 
@@ -246,7 +238,7 @@ def audit_verify(data: Data = None, database: DatabaseUrl = None, anchors: Kept 
     from app.services import audit_check
 
     console = Console()
-    with _said_plainly(), Progress(console=Console(stderr=True), transient=True) as bar:
+    with said_plainly(), Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("Reading the audit", total=None)
         kept = audit_check.kept(anchors) if anchors else []
         found = _on_database(
@@ -267,7 +259,7 @@ def audit_anchors(data: Data = None, database: DatabaseUrl = None) -> None:
     """Print the anchors, a JSON object in each line, to be kept where nobody here can change them."""
     from app.services import audit_check
 
-    with _said_plainly():
+    with said_plainly():
         for each in _on_database(Settings.load(data=data, database=database), audit_check.anchors):
             typer.echo(json.dumps(each))
 

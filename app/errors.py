@@ -118,6 +118,10 @@ class InvalidInstance(Fact):
     """The bytes are not a DICOM Part 10 instance that can be kept."""
 
 
+class InvalidPolicy(Fact):
+    """The policy of de-identification cannot be followed as it stands."""
+
+
 class CannotDecode(Fact):
     """The pixel data cannot be decoded: no codec for it, or a damaged code stream."""
 

@@ -14,12 +14,12 @@ ROOT = Path(__file__).parent.parent
 JOBS = ("jobs", "datacite", "hooks")
 #: From the top down; the rooms of one floor are neighbours.
 FLOORS = (
-    ("doors", ("__main__", "cli", "main", "worker")),
-    ("errands", ("server", "demo", "conformance")),
+    ("doors", ("__main__", "cli", "deid_cli", "main", "worker")),
+    ("errands", ("server", "demo", "conformance", "submitter", "terminal")),
     ("edge", ("routers", "connections")),
     ("verbs", ("services",)),
     ("house", ("archive",)),
-    ("machines", ("index", "registry", "openid", "turnstile", "storage", "codecs", "ohif", *JOBS)),
+    ("machines", ("index", "registry", "crosswalk", "openid", "turnstile", "storage", "codecs", "ohif", *JOBS)),
     ("database", ("database",)),
     ("records", ("models",)),
     ("rules", ("query", "access", "citing", "deid", "qc")),
@@ -28,14 +28,14 @@ FLOORS = (
     ("ground", ("errors", "threads", "turns", "viewer")),
 )
 #: The doors are two ways into one command; every other neighbours leave each other alone.
-NEIGHBOURS = {("__main__", "cli"), ("worker", "main")}
+NEIGHBOURS = {("__main__", "cli"), ("cli", "deid_cli"), ("worker", "main")}
 #: What of others' packages only some rooms may import.
 KEPT_TO = {
     "fastapi": {"routers", "main", "worker"},
     "starlette": {"routers", "main"},
     "uvicorn": {"server", "connections"},
-    "typer": {"cli"},
-    "rich": {"cli", "server", "demo"},
+    "typer": {"cli", "deid_cli", "terminal"},
+    "rich": {"cli", "deid_cli", "server", "demo", "submitter", "terminal"},
     "datacite": {"citing"},
     "httpx": {"demo", "openid", "datacite", "hooks"},
     "jwt": {"openid"},
@@ -46,10 +46,10 @@ KEPT_TO = {
     "sqlmodel": {"models"},
     "sqlalchemy": {"models", "database", "index", "registry", "jobs", "services"},
     "asyncpg": {"database"},
-    "pydicom": {"dicom", "demo"},
+    "pydicom": {"dicom", "deid", "demo"},
     "gdcm": {"dicom"},
     "imagecodecs": {"dicom"},
-    "numpy": {"dicom"},
+    "numpy": {"dicom", "deid"},
     "prometheus_client": {"routers"},
 }
 LEVEL = {room: height for height, (_, rooms) in enumerate(reversed(FLOORS)) for room in rooms}

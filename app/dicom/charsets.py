@@ -65,6 +65,14 @@ _UPPER: Final = {
     b"$)A": "gb2312",
     b"$)C": "euc_kr",
 }
+#: Codecs for text beyond the initial set, with the escape sequence that they leave to the writer.
+_WAYS: Final = (
+    ("utf_8", b""),
+    ("latin-1", b""),
+    ("iso2022_jp_2", b""),
+    ("euc_kr", b"\x1b$)C"),
+    ("gb2312", b"\x1b$)A"),
+)
 _ESCAPE = re.compile(rb"\x1b(\$[()]?[@-~]|[()-][@-~])")
 #: Space and control characters, which are the same in every set; the lower half; the upper half.
 _HALF = re.compile(rb"[\x00-\x20\x7f]+|[\x21-\x7e]+|[\x80-\xff]+")
@@ -84,6 +92,20 @@ class CharacterSet:
         if b"\x1b" in value and self.codec not in _STAND_ALONE:
             return _Extended(self.codec, delimiters).decode(value)
         return _decode(value, self.codec)
+
+    def encode(self, text: str) -> bytes:
+        """Text in the first way of writing it that this set reads as the same text.
+
+        What none can write becomes question marks.
+        """
+        for codec, escape in (self.codec, b""), *_WAYS:
+            try:
+                written = escape + text.encode(codec)
+            except UnicodeEncodeError:
+                continue
+            if self.decode(written)[0] == text:
+                return written
+        return text.encode(self.codec, "replace")
 
 
 def character_set(value: bytes) -> CharacterSet:

@@ -3,7 +3,6 @@
 import mmap
 import os
 import struct
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -78,19 +77,8 @@ def write(
     with writer.create(target) as out:
         out.write(_preamble(source.part10, uid, sop_instance_uid))
         chunks = _data_set(source, replaced)
-        for chunk in _deflated(chunks) if uid == DEFLATED_LITTLE_ENDIAN else chunks:
+        for chunk in writer.deflated(chunks) if uid == DEFLATED_LITTLE_ENDIAN else chunks:
             out.write(chunk)
-
-
-def _deflated(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """A data set as bare RFC 1951 data of an even length (PS3.5 section A.5)."""
-    deflating, length = zlib.compressobj(wbits=-zlib.MAX_WBITS), 0
-    for chunk in chunks:
-        piece = deflating.compress(chunk)
-        length += len(piece)
-        yield piece
-    last = deflating.flush()
-    yield last + b"\0" * ((length + len(last)) % 2)
 
 
 def _mapped(stored: BinaryIO) -> mmap.mmap:

@@ -1,6 +1,7 @@
 """Writing the DICOM file format in Explicit VR Little Endian (PS3.10 section 7, PS3.5 section 7.1.2)."""
 
 import struct
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
@@ -81,6 +82,17 @@ def preamble(
     group = b"".join(elements[tag] for tag in sorted(elements))
     length = element(0x00020000, "UL", struct.pack("<I", len(group)))
     return b"\0" * 128 + b"DICM" + length + group
+
+
+def deflated(chunks: Iterable[bytes | memoryview]) -> Iterator[bytes]:
+    """A data set as bare RFC 1951 data of an even length (PS3.5 section A.5)."""
+    deflating, length = zlib.compressobj(wbits=-zlib.MAX_WBITS), 0
+    for chunk in chunks:
+        piece = deflating.compress(chunk)
+        length += len(piece)
+        yield piece
+    last = deflating.flush()
+    yield last + b"\0" * ((length + len(last)) % 2)
 
 
 @contextmanager

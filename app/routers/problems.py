@@ -20,6 +20,7 @@ STATUS: dict[type[errors.Fact], tuple[int, dict[str, str]]] = {
     errors.NotModified: (304, CACHING),
     errors.InvalidRequest: (400, {}),
     errors.InvalidInstance: (400, {}),
+    errors.InvalidPolicy: (400, {}),
     errors.NotSignedIn: (401, {"WWW-Authenticate": 'Bearer realm="Reading Room"'}),
     errors.InvalidToken: (
         401,

@@ -1,0 +1,168 @@
+"""`readingroom deid` and `readingroom analyze`: what a submitter does before sending."""
+
+import csv
+import json
+import os
+from pathlib import Path
+from secrets import token_bytes
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from typer.core import TyperGroup
+
+from app.deid import policy as policies
+from app.deid.decisions import Decisions
+from app.deid.identity import KEY_BYTES
+from app.deid.policy import PRESETS, Policy
+from app.dicom import attributes
+from app.errors import Misconfigured
+from app.terminal import progress, said_plainly
+
+#: The command's exit status when something needs a person.
+FOR_A_PERSON = 3
+
+
+class _RunsByDefault(TyperGroup):
+    """`deid SRC DST` is `deid run SRC DST`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ("--help", "-h"):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+deid = typer.Typer(
+    help="De-identify by DICOM PS3.15 Annex E: `deid SRC DST --policy P --key-file K`.",
+    cls=_RunsByDefault,
+    no_args_is_help=True,
+)
+
+PolicyOption = Annotated[
+    str, typer.Option("--policy", help=f"A policy: a YAML file, or one of {', '.join(PRESETS)}.")
+]
+
+
+@deid.command()
+def run(
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="A folder, or one file.")],
+    target: Annotated[Path, typer.Argument(metavar="DST", help="Where the de-identified instances go.")],
+    key_file: Annotated[Path, typer.Option("--key-file", help="The key; `deid key FILE` makes one.")],
+    policy: PolicyOption = "tcia",
+    crosswalk: Annotated[
+        Path | None, typer.Option(help="Keep which identifier became which here, for yourself alone.")
+    ] = None,
+    record: Annotated[
+        Path | None, typer.Option(help="Log, certificate, quarantine. By default DST with -record behind it.")
+    ] = None,
+    patients: Annotated[
+        Path | None, typer.Option(help="CSV id_old,id_new, for policies that name patients by a table.")
+    ] = None,
+    processes: Annotated[int, typer.Option(help="By default one for each core.", min=0)] = 0,
+) -> None:
+    """De-identify SRC into DST. Run again, it goes on where it stopped.
+
+    Exit status 0: all done. 3: something needs a person; DST-record/reasons.csv says what.
+    """
+    from app.submitter import run as runs
+
+    folder = record or target.with_name(f"{target.name}-record")
+    with said_plainly(), progress() as bars:
+        asked = runs.Run(
+            source, target, folder, load(policy), read_key(key_file), crosswalk, _table(patients), processes
+        )
+        outcome = runs.run(asked, lambda steps, text, total: bars.track(steps, total, description=text))
+    console = Console()
+    console.print(f"{outcome.written} of {outcome.files} files de-identified into {target}.", soft_wrap=True)
+    if outcome.for_a_person:
+        where = folder / "reasons.csv"
+        console.print(f"{outcome.for_a_person} things need a person: {where}", soft_wrap=True)
+        raise typer.Exit(FOR_A_PERSON)
+
+
+@deid.command()
+def key(path: Annotated[Path, typer.Argument(metavar="FILE")]) -> None:
+    """Make a key. Who has it can tell who is who; without it nobody can go on with the same pseudonyms."""
+    with said_plainly():
+        make_key(path)
+
+
+@deid.command()
+def explain(
+    policy: Annotated[str, typer.Argument(metavar="POLICY")],
+    tag: Annotated[str, typer.Argument(metavar="TAG", help="A keyword, a tag, or gggg00ee[creator].")],
+    sop_class: Annotated[str, typer.Option(help="The class of object, where it matters.")] = "",
+) -> None:
+    """Say what a policy does to an attribute, and which rules speak of it."""
+    with said_plainly():
+        found = attributes.find(tag)
+        if found is None:
+            raise Misconfigured(f"{tag} is no attribute: write a keyword, a tag, or gggg00ee[creator].")
+        rules = Decisions(load(policy), sop_class).explained(found)
+    table = Table("", "Action", "Rule", box=None)
+    for number, rule in enumerate(rules):
+        table.add_row("→" if number == 0 else "", rule.action, rule.rule)
+    console = Console()
+    console.print(f"[bold]{found.keyword or found.key}[/bold]", highlight=False)
+    console.print(table)
+
+
+def analyze(
+    source: Annotated[Path, typer.Argument(metavar="DIR", help="A folder, or one file.")],
+    policy: PolicyOption = "tcia",
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+) -> None:
+    """Report on what would be sent: what would go, is unknown, looks like identifiers or is invalid.
+
+    Nothing is written.
+    """
+    from app.submitter.analysis import analysed, said
+
+    with said_plainly(), progress() as bars:
+        chosen = load(policy)
+        report = analysed(source, chosen, lambda *step: bars.track(step[0], step[2], description=step[1]))
+    if as_json:
+        typer.echo(json.dumps(report, indent=2))
+    else:
+        said(report, Console())
+
+
+def make_key(path: Path) -> None:
+    """A new key in a new file. Raises Misconfigured where there is one."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise Misconfigured(f"No key was made at {path}: {error.strerror}.") from None
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(token_bytes(KEY_BYTES))
+
+
+def load(name: str) -> Policy:
+    """A preset, or the policy in a file. Raises InvalidPolicy or Misconfigured."""
+    if name in PRESETS:
+        return policies.preset(name)
+    try:
+        return policies.parse(Path(name).read_text("utf-8"))
+    except (OSError, UnicodeDecodeError):
+        raise Misconfigured(f"{name} is no file that can be read, nor one of {', '.join(PRESETS)}.") from None
+
+
+def read_key(path: Path) -> bytes:
+    """The key in a file. Raises Misconfigured where there is none."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Misconfigured(
+            f"No key can be read at {path} ({error.strerror}): make one with `readingroom deid key {path}`."
+        ) from None
+
+
+def _table(path: Path | None) -> dict[str, str] | None:
+    if path is None:
+        return None
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return {row["id_old"]: row["id_new"] for row in csv.DictReader(file)}
+    except (OSError, UnicodeDecodeError, KeyError):
+        raise Misconfigured(f"{path} is no CSV with the columns id_old and id_new.") from None

@@ -1,0 +1,105 @@
+"""What the processes of a run do: one instance after another, each written whole or not at all."""
+
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from app.deid import engine, report
+from app.deid.encoding import Chunk
+from app.deid.engine import Question, Result, Rules
+from app.deid.report import Summary
+from app.deid.text import Cleaner, Identifiers
+from app.deid.walk import Change
+from app.dicom.part10 import Part10
+from app.errors import Fact
+from app.submitter.survey import Seen, opened
+
+#: With these an instance goes out all the same: what they are about is not in it any more.
+_HARMLESS = frozenset({Question.DOCUMENT, Question.DATES})
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One instance to write; to `held` where a person has to look at it first."""
+
+    seen: Seen
+    target: Path
+    held: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of an instance; where it is not `written` it could not be, and `reasons` say why."""
+
+    source: Path
+    written: Path | None = None
+    reasons: tuple[str, ...] = ()
+    uids: Mapping[str, str] = field(default_factory=dict)
+    changes: tuple[Change, ...] = ()
+    summary: Summary | None = None
+    document: bool = False
+
+
+class _Process:
+    """What each process of a run knows from its beginning."""
+
+    rules: Rules
+
+
+def begin(rules: Rules) -> None:
+    """What a process does first."""
+    _Process.rules = rules
+
+
+def work(patient: str, identifiers: Identifiers, tasks: list[Task]) -> list[Done]:
+    """De-identify some instances of one patient."""
+    cleaner = _Process.rules.cleaner(patient, identifiers)
+    return [_one(task, cleaner) for task in tasks]
+
+
+def _one(task: Task, cleaner: Cleaner) -> Done:
+    try:
+        with opened(task.seen.path) as instance:
+            if task.seen.removed and not _Process.rules.policy.again:
+                return _verified(task, instance, cleaner)
+            return _written(task, engine.deidentify(instance, _Process.rules, cleaner))
+    except Fact as fact:
+        return Done(task.seen.path, reasons=(fact.detail,))
+
+
+def _written(task: Task, result: Result) -> Done:
+    target = task.target if _HARMLESS.issuperset(result.questions) else task.held
+    _write(target, result.chunks)
+    return Done(
+        task.seen.path,
+        target,
+        tuple(question.value for question in result.questions),
+        result.uids,
+        tuple(result.changes),
+        report.summary(result),
+        result.document is not None,
+    )
+
+
+def _verified(task: Task, instance: Part10, cleaner: Cleaner) -> Done:
+    """An instance that says that it is de-identified goes out as it is, if nothing speaks against it."""
+    result = engine.deidentify(instance, _Process.rules, cleaner)
+    left = engine.left_over(result, _Process.rules.identities)
+    target = task.held if left else task.target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(task.seen.path, target)
+    reasons = (f"{Question.NOT_DE_IDENTIFIED}: {', '.join(left)}",) if left else ()
+    return Done(task.seen.path, target, reasons, summary=Summary((), reasons[:1], ()))
+
+
+def _write(target: Path, chunks: Iterable[Chunk]) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    half = target.with_suffix(".half")
+    try:
+        with half.open("wb") as file:
+            file.writelines(chunks)
+        half.replace(target)
+    except BaseException:
+        half.unlink(missing_ok=True)
+        raise
