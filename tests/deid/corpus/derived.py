@@ -75,5 +75,6 @@ def _annotation(place: Place, visit: Visit, image: str) -> None:
     annotation = place.item("GraphicAnnotationSequence")
     annotation.put("GraphicLayer", "NOTES")
     text = annotation.item("TextObjectSequence")
-    text.goes("UnformattedTextValue", f"{visit.person.given} {visit.person.id}, 7 mm")
+    # Whether the annotation goes whole, as TCIA has it, or is cleaned is not asked: its identifiers go.
+    text.names("UnformattedTextValue", f"[{visit.person.given}] [{visit.person.id}], 7 mm")
     text.puts(AnchorPoint=[5.0, 5.0], AnchorPointVisibility="N", AnchorPointAnnotationUnits="PIXEL")

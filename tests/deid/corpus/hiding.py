@@ -19,11 +19,8 @@ def nested(place: Place, visit: Visit) -> None:
     """In original attributes, requests, equipment and references, at some depth."""
     person, deep = visit.person, place.about("nested sequences")
     original = deep.item("OriginalAttributesSequence")
-    original.puts(
-        AttributeModificationDateTime=f"{visit.da}2300",
-        ModifyingSystem="PACS",
-        ReasonForTheAttributeModification="COERCE",
-    )
+    original.puts(ModifyingSystem="PACS", ReasonForTheAttributeModification="COERCE")
+    original.goes("AttributeModificationDateTime", f"{visit.da}2300")
     original.goes("SourceOfPreviousValues", person.hospital)
     before = original.item("ModifiedAttributesSequence")
     before.goes("PatientName", person.name)

@@ -28,7 +28,7 @@ def ecg(visit: Visit, key: Key) -> Place:
     group.raw(0x54001010, "OW", samples)
     group.check(Action.TAG_RETAINED, f"{group.prefix}(5400,1010)")
     note = place.about("waveform annotations").item("WaveformAnnotationSequence")
-    note.goes("UnformattedTextValue", f"{visit.person.given} at rest, {visit.person.id}")
+    note.names("UnformattedTextValue", f"[{visit.person.given}] at rest, [{visit.person.id}]")
     note.put("AnnotationGroupNumber", 0)
     return place
 

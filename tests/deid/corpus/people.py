@@ -115,7 +115,7 @@ def _person(number: int, random: Random) -> Person:
         sex="MF"[number % 2],
         phone=f"({random.randint(201, 899)}) 555-{random.randint(1000, 9999)}",
         email=f"contact{digits}@mailbox.example",
-        street=f"{random.randint(11, 98)} {random.choice(_STREETS)}",
+        street=f"{random.randint(401, 979)} {random.choice(_STREETS)}",
         city=random.choice(_CITIES),
         hospital=random.choice(_HOSPITALS),
         maiden=f"{random.choice(('Fennimoria', 'Gooseberrin', 'Hollowaye'))}{'xyz'[number % 3]}",

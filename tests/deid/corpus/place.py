@@ -107,6 +107,13 @@ class Place:
         for uid in told.uids:
             self.check(Action.UID_CHANGED, path, uid)
 
+    def names(self, at: At, template: str) -> None:
+        """Set a text whose marked parts must go; of the rest nothing is asked."""
+        told = marked(template)
+        path = self.put(at, told.text)
+        for text in told.goes:
+            self.check(Action.TEXT_REMOVED, path, text)
+
     def date(self, at: At, value: str | list[str] | int) -> None:
         """Set a date, a date and time, several of them, or seconds since 1970; it is kept and moves."""
         path = self.put(at, value)

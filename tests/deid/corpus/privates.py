@@ -65,7 +65,7 @@ def philips(place: Place, visit: Visit) -> None:
 def elscint(place: Place, visit: Visit) -> None:
     """Two blocks of one creator, and a creator of nothing."""
     place.about("safe private").stays(Private(0x00E1, _ELSCINT, 0x21, "DS"), "412.5")
-    place.about("safe private").stays(Private(0x01F1, _ELSCINT, 0x26, "DS"), "0.9")
+    place.about("safe private").stays(Private(0x01F1, _ELSCINT, 0x07, "DS"), "38.4")
     unsafe = Private(0x00E1, _ELSCINT, 0x40, "SH")
     place.about("a safe creator's unsafe element").goes(unsafe, visit.person.given[:16])
     place.about("unsafe private").goes(Private(0x7777, "KLINIKNETZ ARCHIV", 0x01, "DA", 0xE1), visit.da)

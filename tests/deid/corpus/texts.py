@@ -30,7 +30,7 @@ TEXTS: dict[str, tuple[str, ...]] = {
         "Referred by dr [{referring}] after fall. Lives at [{street}], [{city}]. Hip pain since {date}.",
         "Biopsy {date}: adenocarcinoma grade 2, 14 mm. MRN [{id}], other id [{other_id}]. Compare ~{uid}~.",
         "[{family}] ({age}-year-old) had CABG {date}; creatinine 1.4 mg/dl, weight 71.5 kg, never smoked.",
-        "Known as [{called}], née [{maiden}]. Accession [{accession}]. Diabetes mellitus type 2, metformin.",
+        "Known as [{called}], born [{maiden}]. Accession [{accession}]. Diabetes mellitus type 2, metformin.",
         "[{FAMILY}^{GIVEN}] seen {date} and again {later}; lesion grew from 7 mm to 11.5 mm in segment 8.",
     ),
     "RequestedProcedureDescription": (

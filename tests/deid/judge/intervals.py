@@ -13,7 +13,7 @@ from tests.deid.key import Action, Check
 _SECONDS = 86_400
 _INTEGERS = {"SL", "UL", "IS", "SV"}
 #: How each directive of a form looks in a text.
-_LOOKS = {"%Y": r"\d{4}", "%m": r"\d{2}", "%d": r"\d{2}", "%B": "[A-Za-z]+", "%b": "[A-Za-z]+"}
+_LOOKS = {"%Y": r"\d{4}", "%m": r"\d{2}", "%d": r"\d{1,2}", "%B": "[A-Za-z]+", "%b": "[A-Za-z]+"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,16 @@ def _in_text(check: Check, new: str, days: int) -> Iterator[Moved]:
     )
     if re.search(looks, new):
         old = datetime.strptime(check.text, check.form).date()
-        yield Moved(check, bool(days) and f"{old + timedelta(days):{check.form}}" in new)
+        yield Moved(check, bool(days) and any(each in new for each in _written(old + timedelta(days), check)))
+
+
+def _written(day: date, check: Check) -> Iterator[str]:
+    """As it may stand for the old one: `May` is in full and in short, 18 a day with or without 0."""
+    forms = {check.form, *((check.form.replace("%b", "%B"),) if "May" in check.text else ())}
+    forms |= {form.replace("%B", "%b") for form in forms if "May" in check.text}
+    for form in forms:
+        yield f"{day:{form}}"
+        yield f"{day:{form.replace('%d', '%-d')}}"
 
 
 def _same(old: str, new: list[str], place: int, days: int) -> bool:

@@ -17,7 +17,7 @@ _STEP = re.compile(
 
 
 #: An item tag, little endian.
-_ITEM = re.compile(rb"\xfe\xff\x00\xe0")
+_ITEM = b"\xfe\xff\x00\xe0"
 
 
 def find(dataset: Dataset, path: str) -> DataElement | None:
@@ -52,7 +52,9 @@ def read(dataset: Dataset, tag: BaseTag) -> DataElement | None:
     if raw is None or not raw.is_raw:
         return raw
     try:
-        return _sequence(tag, raw.value, dataset._character_set) if _hidden(raw) else dataset[tag]
+        if _hidden(raw):
+            dataset[tag] = _sequence(tag, raw.value, dataset._character_set)
+        return dataset[tag]
     except Exception:
         return _unknown(tag, raw.value)
 
@@ -64,8 +66,8 @@ def items(element: DataElement) -> list[Dataset]:
 
 def _hidden(raw: RawDataElement) -> bool:
     """Whether it is a sequence coded as UN, or as whatever implicit VR takes a private element for."""
-    coded = raw.VR in {None, "UN"} and isinstance(raw.value, bytes)
-    return coded and bool(_ITEM.match(raw.value))
+    coded = raw.VR == "UN" or (raw.VR is None and raw.tag.is_private)
+    return coded and (raw.value or b"").startswith(_ITEM)
 
 
 def _sequence(tag: BaseTag, value: bytes, charsets: list[str]) -> DataElement:

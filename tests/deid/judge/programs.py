@@ -12,7 +12,7 @@ from tests.deid.judge.cases import Case
 from tests.deid.judge.paths import walk
 
 #: What a message says of one value, which de-identification changes.
-_VALUE = re.compile(r"<[^>]*>|= *\S+|\d+")
+_VALUE = re.compile(r" = <.*>|\[\d+\]|value <[^>]*>")
 
 
 def installed(name: str) -> str | None:

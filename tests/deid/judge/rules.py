@@ -13,7 +13,7 @@ from tests.deid.judge.paths import find, text, values
 from tests.deid.key import Action, Check
 
 _STOP = (
-    "a an and are as at by call dr for from has id in is it mr mrn mrs ms née of on or other phone prof tel "
+    "a an and are as at by call dr for from has id in is it mr mrn mrs ms of on or other phone prof tel "
     "that the to was with"
 )
 #: Words that say nothing, titles and labels among them; whether they stay is not asked.
