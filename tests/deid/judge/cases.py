@@ -49,12 +49,17 @@ def frames(dataset: Dataset) -> NDArray[np.generic] | None:
         return None
 
 
-def cases(source: Path, output: Path, key: Key, uids: dict[str, str]) -> Iterator[Case]:
-    """Every input of the key, in its order; `uids` maps SOP Instance UIDs."""
-    written = read_all(output)
+def cases(
+    source: Path, output: Path, key: Key, uids: dict[str, str], paired: dict[str, Path] | None = None
+) -> Iterator[Case]:
+    """Every input of the key, in its order; `uids` maps SOP Instance UIDs, `paired` names outputs."""
+    written = read_all(output) if paired is None else {}
     for uid, name in key.files.items():
         case = Case(uid, key.patients[uid], source / name, dcmread(source / name))
-        case.output, case.after = written.get(uids.get(uid, uid), (None, None))
+        if paired is None:
+            case.output, case.after = written.get(uids.get(uid, uid), (None, None))
+        elif uid in paired:
+            case.output, case.after = paired[uid], dcmread(paired[uid], force=True)
         yield case
 
 

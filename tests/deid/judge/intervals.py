@@ -11,6 +11,8 @@ from tests.deid.judge.paths import find, text, values
 from tests.deid.key import Action, Check
 
 _SECONDS = 86_400
+#: Days; what is further away is a dummy, no shift.
+MOST = 36_525
 _INTEGERS = {"SL", "UL", "IS", "SV"}
 #: How each directive of a form looks in a text.
 _LOOKS = {"%Y": r"\d{4}", "%m": r"\d{2}", "%d": r"\d{1,2}", "%B": "[A-Za-z]+", "%b": "[A-Za-z]+"}
@@ -29,7 +31,7 @@ def shifts(cases: Iterable[Case]) -> dict[str, int]:
     found: dict[str, Counter[int]] = {}
     for case in cases:
         old, new = _day(case.before.get("StudyDate")), _day(case.after and case.after.get("StudyDate"))
-        if old and new:
+        if old and new and abs((new - old).days) <= MOST:
             found.setdefault(case.patient, Counter())[(new - old).days] += 1
     return {patient: days.most_common(1)[0][0] for patient, days in found.items()}
 
@@ -47,7 +49,7 @@ def intervals(checks: Iterable[Check], cases: dict[str, Case], moved: dict[str, 
         if check.form:
             yield from _in_text(check, text(after), days)
         elif after.VR in _INTEGERS:
-            yield Moved(check, bool(days) and int(text(after)) == int(check.text) + days * _SECONDS)
+            yield Moved(check, bool(days) and text(after) == str(int(check.text) + days * _SECONDS))
         else:
             place = values(before).index(check.text)
             yield Moved(check, _same(check.text, values(after), place, days))

@@ -34,7 +34,7 @@ def shown(pairs: Iterable[tuple[Path, Path]]) -> Maps:
     """By what stands at the same path in input and output; where they disagree, what came first."""
     maps = Maps()
     for before, after in pairs:
-        _compare(dcmread(before), dcmread(after), maps)
+        _compare(dcmread(before), dcmread(after, force=True), maps)
     return maps
 
 

@@ -83,10 +83,21 @@ class Score:
         tally.passed += passed
 
 
-def score(source: Path, output: Path, key: Key, maps: Maps, validated: bool = True) -> Score:
-    """Judge what was made of the corpus at `source`; `validated`: with dciodvfy, where it is installed."""
+def score(
+    source: Path,
+    output: Path,
+    key: Key,
+    maps: Maps,
+    validated: bool = True,
+    paired: dict[str, Path] | None = None,
+) -> Score:
+    """Judge what was made of the corpus at `source`.
+
+    `validated`: with dciodvfy, where it is installed. `paired`: outputs by SOP Instance UID, for tools
+    whose outputs no map leads to.
+    """
     with catch_warnings(action="ignore"):
-        found = {case.uid: case for case in cases(source, output, key, maps.uids)}
+        found = {case.uid: case for case in cases(source, output, key, maps.uids, paired)}
         result = Score({action.value: Tally() for action in Action}, {name: Tally() for name in MEASURES})
         for check in key.checks:
             result.action(check, passes(check, found[check.instance], maps))
