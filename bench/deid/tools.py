@@ -14,6 +14,8 @@ from tests.deid.judge.maps import Maps, shown, told
 
 #: What is installed from PyPI, with its version; none of it is among our own dependencies.
 PEERS = {"dicom-anonymizer": "2.1.0", "dicognito": "0.19.0", "deid": "0.4.13", "dcmanon": "0.3.1"}
+#: Installed with it, so that it can clean pixels that are compressed; the others leave pixels alone.
+CODECS = {"deid": ("pylibjpeg", "pylibjpeg-openjpeg", "pyjpegls")}
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "readingroom-bench"
 WORKER = Path(__file__).with_name("worker.py")
 OURS = "Reading Room"
@@ -101,7 +103,7 @@ def peer(name: str) -> Peer:
     if not (place / "installed").exists():
         subprocess.run([sys.executable, "-m", "venv", place], check=True)
         pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, f"{name}=={PEERS[name]}"], check=True)
+        subprocess.run([*pip, f"{name}=={PEERS[name]}", *CODECS.get(name, ())], check=True)
         (place / "installed").touch()
     return Peer(name, python)
 

@@ -1,7 +1,8 @@
 """One of the others at work, in an environment of its own: `python worker.py NAME`.
 
-It takes pairs of paths as JSON on its standard input and prints, as JSON, what went wrong by input. Each is called as its own documentation has it, with the most
-complete standard profile that it brings along. Nothing of this project is imported here.
+It takes pairs of paths as JSON on its standard input and prints, as JSON, what went wrong by input. Each is
+called as its own documentation has it, with the most complete standard profile that it brings along. Nothing
+of this project is imported here.
 """
 
 import json
@@ -10,6 +11,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 One = Callable[[str, str], None]
 
@@ -37,21 +39,31 @@ def dicognito() -> One:
 
 
 def deid() -> One:
-    """Its default recipe for headers, private elements removed, then its pixel filters."""
+    """Its pixel filters, then its default recipe for headers, private elements removed."""
     from deid.config import DeidRecipe
-    from deid.dicom import DicomCleaner, replace_identifiers
+    from deid.dicom import replace_identifiers
 
     recipe = DeidRecipe()
 
     def one(source: str, target: str) -> None:
-        (dataset,) = replace_identifiers(source, deid=recipe, save=False, remove_private=True)
-        cleaner = DicomCleaner(output_folder=str(Path(target).parent))
-        if cleaner.detect(source).get("flagged"):
-            cleaned = cleaner.clean()
-            dataset.PixelData = cleaned.tobytes() if cleaned is not None else dataset.PixelData
-        dataset.save_as(target)
+        with TemporaryDirectory() as folder:
+            cleaned = _deid_pixels(source, folder)
+            (dataset,) = replace_identifiers(cleaned, deid=recipe, save=False, remove_private=True)
+            dataset.save_as(target)
 
     return one
+
+
+def _deid_pixels(source: str, folder: str) -> str:
+    """A copy without what its filters say is text; the source itself where they say nothing."""
+    import pydicom
+    from deid.dicom import DicomCleaner
+
+    cleaner = DicomCleaner(output_folder=folder)
+    if "PixelData" not in pydicom.dcmread(source) or not cleaner.detect(source)["flagged"]:
+        return source
+    cleaner.clean()
+    return str(cleaner.save_dicom())
 
 
 def dcmanon() -> One:
