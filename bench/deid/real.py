@@ -21,12 +21,13 @@ DEID_DATA = "deid-data==0.0.20"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Of one package: files, those among them that pydicom reads, outputs, outputs that it reads, reasons."""
+    """Of one package: files, those that pydicom reads as instances, and what became of them."""
 
     package: str
     files: int
     inputs: int
     outputs: int
+    held: int
     unreadable: int
     quarantined: int
     status: int
@@ -36,10 +37,12 @@ class Found:
 def report() -> str:
     """A table, and after it the reasons why something needs a person."""
     found = [_run(name, folder) for name, folder in folders().items()]
-    head = "| package | files | pydicom reads | outputs | of them unreadable | in quarantine | exit status |"
+    head = (
+        "| package | files | pydicom reads | outputs | held for a person | unreadable | quarantined | exit |"
+    )
     rows = [
-        f"| {each.package} | {each.files} | {each.inputs} | {each.outputs} | {each.unreadable} "
-        f"| {each.quarantined} | {each.status} |"
+        f"| {each.package} | {each.files} | {each.inputs} | {each.outputs} | {each.held} "
+        f"| {each.unreadable} | {each.quarantined} | {each.status} |"
         for each in found
     ]
     reasons = [
@@ -47,7 +50,7 @@ def report() -> str:
         for each in found
         for reason, count in each.reasons.most_common()
     ]
-    return "\n".join([head, "| --- |" + " ---: |" * 6, *rows, "", *reasons, ""])
+    return "\n".join([head, "| --- |" + " ---: |" * 7, *rows, "", *reasons, ""])
 
 
 def folders() -> dict[str, Path]:
@@ -82,14 +85,19 @@ def _run(package: str, source: Path) -> Found:
         record = folder / "out-record"
         return Found(
             package,
-            files=sum(1 for each in source.rglob("*") if each.is_file()),
-            inputs=sum(_readable(each) for each in source.rglob("*") if each.is_file()),
-            outputs=sum(1 for each in (folder / "out").rglob("*") if each.is_file()),
-            unreadable=sum(not _readable(each) for each in (folder / "out").rglob("*") if each.is_file()),
-            quarantined=sum(1 for each in (record / "quarantine").rglob("*") if each.is_file()),
+            files=len(_files(source)),
+            inputs=sum(map(_readable, _files(source))),
+            outputs=len(outputs := _files(folder / "out")),
+            held=len(held := _files(record / "to-decide")),
+            unreadable=sum(not _readable(each) for each in (*outputs, *held)),
+            quarantined=len(_files(record / "quarantine")),
             status=done.returncode,
             reasons=_reasons(record / "reasons.csv"),
         )
+
+
+def _files(folder: Path) -> list[Path]:
+    return [each for each in folder.rglob("*") if each.is_file()]
 
 
 def _readable(path: Path) -> bool:

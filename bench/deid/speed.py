@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
-from shutil import rmtree
 from statistics import median
 from tempfile import TemporaryDirectory
 
@@ -13,30 +12,30 @@ from bench.ct import Instance
 from bench.deid.tools import Ours, Peer
 
 ELEMENTS = 175
-#: So many instances in a small and in a large run: the difference leaves out what starting costs.
-FEW, MANY = 5, 105
+#: Instances in a small and in a large run: the difference leaves out what starting costs.
+FEW, MANY = 5, 405
 
 
 def speeds(tools: Sequence[Ours | Peer], rounds: int, many: int = MANY) -> dict[str, float]:
     """Seconds of CPU for one instance, by the title of the tool: medians of rounds in turns."""
-    found: dict[str, list[float]] = {tool.title: [] for tool in tools}
-    with TemporaryDirectory(prefix="bench-deid-") as folder:
-        few, all_ = Path(folder, "few"), Path(folder, "many")
-        _fill(few, FEW)
-        _fill(all_, many)
+    small: dict[str, list[float]] = {tool.title: [] for tool in tools}
+    large: dict[str, list[float]] = {tool.title: [] for tool in tools}
+    with TemporaryDirectory(prefix="bench-deid-") as name:
+        folder = Path(name)
+        _fill(folder / "few", FEW)
+        _fill(folder / "many", many)
         for number in range(rounds):
             for tool in tools if number % 2 == 0 else reversed(tools):
-                small, large = (_cpu(tool, source, Path(folder)) for source in (few, all_))
-                found[tool.title].append((large - small) / (many - FEW))
-    return {title: median(costs) for title, costs in found.items()}
+                small[tool.title].append(_cpu(tool, folder / "few"))
+                large[tool.title].append(_cpu(tool, folder / "many"))
+    return {title: (median(large[title]) - median(small[title])) / (many - FEW) for title in small}
 
 
-def _cpu(tool: Ours | Peer, source: Path, folder: Path) -> float:
-    made = tool.make(source, folder / "made")
+def _cpu(tool: Ours | Peer, source: Path) -> float:
+    with TemporaryDirectory(dir=source.parent) as folder:
+        made = tool.make(source, Path(folder, "made"))
     if made.wrong:
         raise RuntimeError(f"{tool.name}: {next(iter(made.wrong.values()))}")
-    for each in folder.glob("made*"):
-        rmtree(each) if each.is_dir() else each.unlink()
     return made.cpu
 
 
