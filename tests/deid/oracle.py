@@ -11,6 +11,7 @@ from warnings import catch_warnings
 
 import numpy as np
 from pydicom import DataElement, Dataset, Sequence, dcmread, dcmwrite
+from pydicom.tag import Tag
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from tests.deid.corpus.others import pdf
@@ -140,8 +141,19 @@ class _Edit:
         self.dataset.LongitudinalTemporalInformationModified = "MODIFIED"
         codes = DONE | ({CLEAN_PIXELS} if self.drawn else set())
         self.dataset.DeidentificationMethodCodeSequence = Sequence(_codes(codes))
-        for tag in [each.tag for each in self.dataset.group_dataset(0x0033)]:
-            del self.dataset[tag]
+        _settle(self.dataset)
+
+
+def _settle(dataset: Dataset) -> None:
+    """Without private elements that are nobody's, and without creators of nothing."""
+    private = [element.tag for element in dataset if element.tag.is_private]
+    creators = {tag for tag in private if tag.element <= 0xFF}
+    blocks = {tag: Tag(tag.group, tag.element >> 8) for tag in private if tag.element > 0xFF}
+    for tag in [*(creators - set(blocks.values())), *(tag for tag in blocks if blocks[tag] not in creators)]:
+        del dataset[tag]
+    for element in dataset:
+        for item in element.value if element.VR == "SQ" else ():
+            _settle(item)
 
 
 def _codes(codes: Iterable[str]) -> Iterator[Dataset]:

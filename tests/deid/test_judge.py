@@ -92,6 +92,14 @@ def _leaking(dataset: Dataset) -> None:
     dataset.private_block(0x0099, "ANY", create=True).add_new(1, "UT", "zq Rosamundine zq")
 
 
+def _creator_of_nothing(dataset: Dataset) -> None:
+    dataset.add_new(0x00990010, "LO", "ANY")
+
+
+def _of_nobody(dataset: Dataset) -> None:
+    dataset.add_new(0x00991001, "LO", "any")
+
+
 @pytest.mark.parametrize(
     ("harm", "measure"),
     [
@@ -104,6 +112,8 @@ def _leaking(dataset: Dataset) -> None:
         (_telling, "file meta"),
         (_marked, "file meta"),
         (_leaking, "leak scan"),
+        (_creator_of_nothing, "private blocks"),
+        (_of_nobody, "private blocks"),
     ],
 )
 def test_a_harm_is_found(

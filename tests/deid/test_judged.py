@@ -1,6 +1,7 @@
 """`readingroom deid` on the whole corpus, judged: what issue F asks of it."""
 
 import csv
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.deid.corpus.made import make
+from tests.deid.judge.leaks import Search
 from tests.deid.judge.maps import told
 from tests.deid.judge.programs import installed
 from tests.deid.judge.score import Score, score
@@ -18,7 +20,8 @@ from tests.deid.key import Action, Key
 pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("deid judged")]
 ALL = (Action.UID_CHANGED, Action.UID_CONSISTENT, Action.PATID_CONSISTENT, Action.DATE_SHIFTED)
 MEASURES = (
-    "outputs", "leak scan", "links", "standard UIDs", "intervals", "flags", "file meta", "readable",
+    "outputs", "leak scan", "links", "standard UIDs", "intervals", "flags", "file meta",
+    "private blocks", "readable",
     "pixels outside boxes",
 )  # fmt: skip
 #: Exit statuses: all done, and something needs a person (here: the letters that were taken out).
@@ -115,3 +118,35 @@ def test_the_same_key_makes_the_same_bytes(run: Run, tmp_path: Path) -> None:
     second = {path.relative_to(again): path.read_bytes() for path in again.rglob("*") if path.is_file()}
     assert first.keys() == second.keys()
     assert [name for name in first if first[name] != second[name]] == []
+
+
+def test_another_key_makes_others(run: Run, tmp_path: Path) -> None:
+    part = _part(run, tmp_path)
+    subprocess.run([sys.executable, "-m", "app", "deid", "key", str(tmp_path / "key")], check=True)
+    deidentified(part, tmp_path, tmp_path / "key")
+    others, whole = told(tmp_path / "crosswalk"), told(run.crosswalk)
+    assert others.uids
+    assert not set(others.uids.values()) & set(whole.uids.values())
+
+
+def test_one_study_alone_gets_the_same_identifiers(run: Run, tmp_path: Path) -> None:
+    deidentified(_part(run, tmp_path), tmp_path, run.source.parent / "key")
+    alone, whole = told(tmp_path / "crosswalk"), told(run.crosswalk)
+    assert alone.uids
+    assert alone.uids.items() <= whole.uids.items()
+    assert alone.patients.items() <= whole.patients.items()
+
+
+def test_what_is_told_of_it_names_nobody(run: Run) -> None:
+    """Neither the certificate nor the log; the reasons and the quarantine are the submitter's own."""
+    record = run.output.with_name(f"{run.output.name}-record")
+    search = Search({text for texts in run.key.canaries.values() for text in texts}, root=run.key.root)
+    for name in ("certificate.html", "certificate.json", "log.jsonl"):
+        assert search.found((record / name).read_bytes()) == set(), name
+
+
+def _part(run: Run, folder: Path) -> Path:
+    """One study of one patient."""
+    name = Path(next(iter(run.key.files.values())))
+    shutil.copytree(run.source / name.parent, folder / "part")
+    return folder / "part"

@@ -8,6 +8,7 @@ from warnings import catch_warnings
 import numpy as np
 
 from tests.deid.drawing import mask
+from tests.deid.judge.blocks import blocks
 from tests.deid.judge.cases import Case, cases
 from tests.deid.judge.claims import flags, meta
 from tests.deid.judge.intervals import intervals, shifts
@@ -20,8 +21,8 @@ from tests.deid.key import Action, Check, Key
 
 #: Beyond the ten types, in the order of the table.
 MEASURES = (
-    "outputs", "leak scan", "links", "standard UIDs", "intervals", "flags", "file meta", "readable",
-    "pixels outside boxes", "dciodvfy",
+    "outputs", "leak scan", "links", "standard UIDs", "intervals", "flags", "file meta", "private blocks",
+    "readable", "pixels outside boxes", "dciodvfy",
 )  # fmt: skip
 
 
@@ -173,6 +174,7 @@ _EACH: dict[str, Callable[[Case, Key], Iterable[str]]] = {
     "outputs": lambda case, key: () if case.after is not None else ("no output",),
     "flags": lambda case, key: flags(case, key.drawn(case.uid)) if case.after is not None else ("no output",),
     "file meta": lambda case, key: meta(case),
+    "private blocks": lambda case, key: blocks(case),
     "readable": lambda case, key: unreadable(case),
     "pixels outside boxes": _outside,
 }
