@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from app.codecs import Codecs
 from app.database import Database
+from app.keyring import Keyring
 from app.registry.rights import Rights
 from app.registry.uses import Uses
 from app.registry.views import Views
@@ -14,6 +15,7 @@ from app.storage.cache import Cache
 from app.storage.object_store import ObjectStore
 from app.storage.open import open_store
 from app.storage.recent import Recent
+from app.storage.sealed_spool import SealedSpools
 from app.storage.spool import Spools
 from app.turns import Turns
 from app.turnstile import Turnstile
@@ -33,6 +35,8 @@ RECENT = 32 << 20
 class Archive:
     """Settings, database, rights, object store, arriving instances, codecs and cache of one running process.
 
+    `sealed` are the spools of what is de-identified before anything of it may be kept, `keyring` its keys.
+
     `uses` notes which tokens are used, `turnstile` who tries too often; `provider` signs people in.
 
     `examining` are the turns in which arriving instances are taken apart, `planning` those in which answers
@@ -45,6 +49,8 @@ class Archive:
     rights: Rights
     store: ObjectStore
     spools: Spools
+    sealed: SealedSpools
+    keyring: Keyring
     codecs: Codecs
     examining: asyncio.Semaphore
     cache: Cache
@@ -60,12 +66,11 @@ class Archive:
         """Open every machine. Raises Misconfigured, DatabaseUnavailable or StoreUnavailable."""
         store = open_store(settings.store_url, settings.data / "temp")
         database = await Database.open(settings.database_url)
-        spools = Spools(
-            store.temp,
-            in_memory=settings.spool_memory,
-            in_memory_together=settings.spool_memory_total,
-            largest=settings.max_instance_bytes,
-        )
+        limits: dict[str, int] = {
+            "in_memory": settings.spool_memory,
+            "in_memory_together": settings.spool_memory_total,
+            "largest": settings.max_instance_bytes,
+        }
         codecs = Codecs(settings.codec_processes, settings.codec_seconds, settings.codec_memory)
         cache = Cache(settings.data / "cache", settings.cache_bytes, settings.spare_bytes)
         examining, planning = asyncio.Semaphore(EXAMINED_AT_ONCE), Turns()
@@ -74,7 +79,9 @@ class Archive:
             database,
             Rights(database),
             store,
-            spools,
+            Spools(store.temp, **limits),
+            SealedSpools(store.temp, **limits),
+            Keyring(settings.keys or settings.data / "keys"),
             codecs,
             examining,
             cache,

@@ -35,6 +35,8 @@ class Settings(BaseSettings):
 
     data: Path = Path("data")
     """The folder that holds the database and the objects, unless `database` and `store` say otherwise."""
+    keys: Path | None = None
+    """The folder of the keys that collections de-identify with; by default `keys` in `data`."""
     host: str = "127.0.0.1"
     """The address to listen on. One that others can reach needs a way to sign in."""
     port: int = Field(default=8080, ge=0, le=65535)

@@ -19,7 +19,7 @@ FLOORS = (
     ("edge", ("routers", "connections")),
     ("verbs", ("services",)),
     ("house", ("archive",)),
-    ("machines", ("index", "registry", "crosswalk", "openid", "turnstile", "storage", "codecs", "ohif", *JOBS)),
+    ("machines", ("index", "registry", "crosswalk", "keyring", "openid", "turnstile", "storage", "codecs", "ohif", *JOBS)),
     ("database", ("database",)),
     ("records", ("models",)),
     ("rules", ("query", "access", "citing", "deid", "qc")),

@@ -177,6 +177,22 @@ class Decisions:
         return Decision(self._private_kept(vr), "private and unknown; the policy cleans it")
 
 
+class Again(Decisions):
+    """For what went through the policy before: texts are cleaned once more, nothing else is touched."""
+
+    def of_standard(self, tag: int, vr: str, path: Path, parent: int | None) -> Decision:
+        return _only_texts(super().of_standard(tag, vr, path, parent), vr)
+
+    def of_private(self, tag: int, creator: str, vr: str, path: Path) -> Decision:
+        return _only_texts(super().of_private(tag, creator, vr, path), vr)
+
+
+def _only_texts(decision: Decision, vr: str) -> Decision:
+    if vr == "SQ":
+        return decision._replace(action=Action.WALK)
+    return decision if decision.action is Action.CLEAN else decision._replace(action=Action.KEEP)
+
+
 #: The rule of what is removed because nobody knows it; somebody may want to decide otherwise.
 UNKNOWN_PRIVATE: Final = "private and unknown"
 _SHIFTED: Final = frozenset({Action.SHIFT, Action.EPOCH})

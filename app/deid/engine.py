@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from app.deid import documents, output
 from app.deid.actions import Action
-from app.deid.decisions import Decisions
+from app.deid.decisions import Again, Decisions
 from app.deid.encoding import Chunk
 from app.deid.identity import Identities
 from app.deid.output import UNSEEN, PixelsSeen
@@ -159,6 +159,19 @@ def _always(walk: Walk, elements: Mapping[int, list[Chunk]]) -> dict[int, list[C
     name = walk.patient_id.encode("latin-1", "replace")
     wanted = {0x00100010: "PN", _PATIENT_ID: "LO"}
     return {tag: [walk.encoding.element(tag, vr, name)] for tag, vr in wanted.items() if tag not in elements}
+
+
+def cleaned_again(part10: Part10, rules: Rules, cleaner: Cleans) -> tuple[list[Chunk], list[Change]] | None:
+    """A de-identified instance whose texts are cleaned by what is known by now; None where nothing changes."""
+    sop_class, instance = require(part10, _SOP_CLASS_UID), require(part10, _SOP_INSTANCE_UID)
+    decisions = Again(rules.policy, sop_class)
+    walk = Walk(part10, decisions, rules.identities, cleaner, part10.text(_PATIENT_ID), 0)
+    elements = walk.data_set(part10.dataset, Place(None, (), "", CharacterSet()))
+    if not walk.record.changes:
+        return None
+    meta = writer.preamble(sop_class, instance, part10.transfer_syntax_uid)
+    chunks = (chunk for tag in sorted(elements) for chunk in elements[tag])
+    return list(_file(meta, chunks, part10.transfer_syntax_uid)), walk.record.changes
 
 
 def left_over(result: Result, identities: Identities) -> tuple[str, ...]:

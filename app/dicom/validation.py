@@ -11,6 +11,7 @@ DOES_NOT_MATCH: Final = 0xA900
 CANNOT_UNDERSTAND: Final = 0xC000
 DUPLICATE: Final = 0x0111
 
+COERCED: Final = 0xB000
 ODD: Final = 0xB007
 
 #: Failure Reason (0008,1197) and when it is given here (PS3.18 Table I.2-2; PS3.7 Annex C).
@@ -22,6 +23,7 @@ FAILURE_REASONS: Final[dict[int, str]] = {
 }
 #: Warning Reason (0008,1196) and when it is given here (PS3.18 Table I.2-1).
 WARNING_REASONS: Final[dict[int, str]] = {
+    COERCED: "Coercion of data elements: the collection de-identifies; the instance has new UIDs now.",
     ODD: "Data set does not match the SOP class: odd values were kept as they are.",
 }
 

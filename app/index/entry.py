@@ -31,7 +31,15 @@ class Entry:
     like: Self | None = None
 
     @classmethod
-    def of(cls, description: Description, object_key: str, size: int, sha256: bytes, crc32: int) -> Self:
+    def of(
+        cls,
+        description: Description,
+        object_key: str,
+        size: int,
+        sha256: bytes,
+        crc32: int,
+        source: bytes | None = None,
+    ) -> Self:
         """The entry of an instance whose bytes are stored. Raises InvalidInstance where a UID is missing.
 
         Encodes and compresses, so it is made before the transaction; it may be made in any thread.
@@ -47,6 +55,7 @@ class Entry:
             "object_key": object_key,
             "size": size,
             "sha256": sha256,
+            "source": source,
             "crc32": crc32,
             "dicom_json": encode_json(description.attributes),
             "bulkdata": encode_bulkdata(description.bulkdata),

@@ -27,6 +27,7 @@ from app.models.collections import (
     Submission,
     Tombstone,
 )
+from app.models.deid import Deidentification, DeidentificationLog, Sealed
 from app.models.jobs import Doi, Job, Webhook
 from app.models.studies import Instance, RequestAttributes, Series, Study
 from app.models.tags import SeriesTagValue, TagPath, TagValue
@@ -43,6 +44,8 @@ __all__ = [
     "Collection",
     "CollectionTerm",
     "CollectionVersion",
+    "Deidentification",
+    "DeidentificationLog",
     "Doi",
     "Grant",
     "Group",
@@ -53,6 +56,7 @@ __all__ = [
     "RequestAttributes",
     "RequestForm",
     "Rights",
+    "Sealed",
     "Series",
     "SeriesTagValue",
     "ShareLink",

@@ -7,6 +7,8 @@ from sqlmodel import Field, SQLModel
 
 from app.models.types import Bytes, ByteText, Key, UtcDateTime, now, telling_nothing
 
+#: How far the second pass of de-identification is: asked for, done, or done but for what a person decides.
+WAITING, PASSED, HELD = "waiting", "passed", "held"
 #: A submission that takes more; one that a curator has looked at; one whose drafts are in a version.
 OPEN, CLOSED, APPROVED, PUBLISHED = "open", "closed", "approved", "published"
 
@@ -115,6 +117,9 @@ class Submission(SQLModel, table=True):
     #: What is to be withdrawn with its publication: a JSON array of addresses and reasons.
     withdrawals: bytes = Field(default=b"[]", sa_type=Bytes)
     published_version: int | None = None
+    #: Where its collection de-identifies, how far its second pass is; what a person has to look at (JSON).
+    deidentified: str = Field(default="", sa_type=ByteText)
+    findings: bytes = Field(default=b"[]", sa_type=Bytes)
 
 
 class CollectionVersion(SQLModel, table=True):

@@ -151,9 +151,19 @@ class Instance(SQLModel, table=True):
     size: int = _key()
     crc32: int = _key()
     sha256: bytes = Field(sa_type=Bytes)
+    #: Of what was de-identified at the door, a keyed hash of the bytes that came.
+    source: bytes | None = Field(default=None, sa_type=Bytes)
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     bulkdata: bytes | None = Field(default=None, sa_type=Bytes)
     frame_index: bytes | None = Field(default=None, sa_type=Bytes)
     dicom_json: bytes = Field(sa_type=Bytes)
 
-    __table_args__ = (UniqueConstraint("series_row", "sop_instance_uid", name="instance_once"),)
+    __table_args__ = (
+        UniqueConstraint("series_row", "sop_instance_uid", name="instance_once"),
+        Index(
+            "instance_source",
+            "source",
+            sqlite_where=text("source IS NOT NULL"),
+            postgresql_where=text("source IS NOT NULL"),
+        ),
+    )

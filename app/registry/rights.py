@@ -12,7 +12,16 @@ from app.access.decide import NONE, Capabilities, Granted, Unit, by_unit, change
 from app.database import Database
 from app.database.statements import Statement
 from app.models.types import now
-from app.registry.tables import ANALYSIS_SOURCE, COLLECTION, GRANT, GROUP, MEMBER, RIGHTS, UNIT
+from app.registry.tables import (
+    ANALYSIS_SOURCE,
+    COLLECTION,
+    DEIDENTIFICATION,
+    GRANT,
+    GROUP,
+    MEMBER,
+    RIGHTS,
+    UNIT,
+)
 from app.viewer import Capability, Viewer
 
 #: The rolling collection that takes what is stored at the archive's own root.
@@ -33,6 +42,8 @@ class Known:
     rolling: bool
     units: tuple[Unit, ...]
     latest_version: int = 0
+    #: Whether what it is sent is de-identified at the door.
+    deidentifies: bool = False
 
     def is_known_to(self, viewer: Viewer) -> bool:
         """Whether the viewer may know that there is such a collection: they may do something in it."""
@@ -147,8 +158,9 @@ def register(connection: Connection) -> Register:
     return Register(count, collections, units, {row: frozenset(own) for row, own in sources.items()})
 
 
-def _known(row: Row[Any], units: Iterable[Unit]) -> Known:
-    return Known(row.id, row.slug, row.kind, row.rolling, tuple(units), row.latest_version)
+def _known(row: Any, units: Iterable[Unit]) -> Known:
+    own = row.id, row.slug, row.kind, row.rolling
+    return Known(*own, tuple(units), row.latest_version, row.deidentifies)
 
 
 def granted(connection: Connection, person: int | None) -> list[Granted]:
@@ -179,8 +191,13 @@ _UNITS = select(*UNIT.c["id", "collection_id", "site_id", "tier", "embargo_until
 )
 _SOURCES = select(ANALYSIS_SOURCE.c["analysis_result_id"], ANALYSIS_SOURCE.c["collection_id"])
 #: In one order whatever was changed last: some lists keep it.
-_COLLECTIONS = select(*COLLECTION.c["id", "slug", "kind", "rolling", "latest_version"]).order_by(
-    COLLECTION.c.slug
+_COLLECTIONS = (
+    select(
+        *COLLECTION.c["id", "slug", "kind", "rolling", "latest_version"],
+        DEIDENTIFICATION.c.collection_id.is_not(None).label("deidentifies"),
+    )
+    .join_from(COLLECTION, DEIDENTIFICATION, isouter=True)
+    .order_by(COLLECTION.c.slug)
 )
 _PERSON = bindparam("person", type_=GRANT.c.person_id.type)
 _MEMBERSHIP = (MEMBER.c.group_id == GRANT.c.group_id) & (MEMBER.c.person_id == _PERSON)

@@ -24,6 +24,7 @@ class Submission:
     person_id: int | None
     state: str
     published_version: int | None
+    deidentified: str
     collection: str
 
 
@@ -59,7 +60,14 @@ def page(
 
 def _select(*conditions: ColumnElement[bool]) -> Select[Any]:
     own = SUBMISSION.c[
-        "id", "key", "collection_id", "access_unit_id", "person_id", "state", "published_version"
+        "id",
+        "key",
+        "collection_id",
+        "access_unit_id",
+        "person_id",
+        "state",
+        "published_version",
+        "deidentified",
     ]
     joined = SUBMISSION.join(COLLECTION, COLLECTION.c.id == SUBMISSION.c.collection_id)
     return select(*own, COLLECTION.c.slug).select_from(joined).where(*conditions)

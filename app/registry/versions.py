@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from app.errors import Conflict
 from app.models.collections import APPROVED, OPEN, PUBLISHED
 from app.models.types import now, telling_nothing
-from app.registry import rights
+from app.registry import deidentification, rights
 from app.registry.tables import COLLECTION, SUBMISSION, VERSION
 
 
@@ -92,6 +92,8 @@ def take(
     ).all()
     if missing := sorted(set(keys or ()) - {row.key for row in rows}):
         raise Conflict(f"These are no submissions that could be published here: {', '.join(missing[:10])}.")
+    if waiting := sorted(deidentification.not_passed(connection, [row.id for row in rows])):
+        raise Conflict(f"These wait for the second pass of de-identification: {', '.join(waiting[:10])}.")
     found = {row.id: decoded(row.withdrawals) for row in rows}
     connection.execute(
         update(SUBMISSION)

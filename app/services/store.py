@@ -30,8 +30,19 @@ BYTES_TOGETHER = 6 << 20
 TURNS = 2
 
 
+@dataclass(frozen=True, slots=True)
+class Treated:
+    """An instance that was changed on its way in: `source` tells what it was (`Instance.source`)."""
+
+    spool: Spool
+    source: bytes | None = None
+    coerced: bool = False
+
+
+#: What can come: instances, and outcomes of what needs no storing.
+Coming = Arrival | Treated | Stored
 #: Instances by their place in the request.
-Batch = dict[int, Spool]
+Batch = dict[int, Treated]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +54,7 @@ class Kept:
     key: str
 
 
-async def store(into: Root, study: str | None, arriving: AsyncGenerator[Arrival]) -> list[Outcome]:
+async def store(into: Root, study: str | None, arriving: AsyncGenerator[Coming]) -> list[Outcome]:
     """Store what arrives at the place of this root (`roots.destination`); one outcome for each instance, in
     order of arrival.
 
@@ -80,19 +91,20 @@ class _Intake:
         self._results: list[Kept | Outcome | None] = []
         self._first: dict[tuple[str, str], tuple[int, Entry]] = {}
 
-    async def take(self, arriving: AsyncGenerator[Arrival]) -> None:
+    async def take(self, arriving: AsyncGenerator[Coming]) -> None:
         """Take every instance, several at once."""
         turns = asyncio.Semaphore(TURNS)
         with _plain_errors():
             async with AsyncExitStack() as spools, aclosing(arriving), asyncio.TaskGroup() as tasks:
                 batch: Batch = {}
                 async for arrival in arriving:
-                    if isinstance(arrival, Failed):
+                    if isinstance(arrival, Failed | Stored):
                         self._results.append(arrival)
                         continue
+                    treated = arrival if isinstance(arrival, Treated) else Treated(arrival)
                     # Also where its task is cancelled before it begins.
-                    spools.push_async_callback(arrival.discard)
-                    batch[len(self._results)] = arrival
+                    spools.push_async_callback(treated.spool.discard)
+                    batch[len(self._results)] = treated
                     self._results.append(None)
                     if _is_full(batch):
                         await turns.acquire()
@@ -104,8 +116,8 @@ class _Intake:
     async def _take_batch(self, batch: Batch, turns: asyncio.Semaphore) -> None:
         try:
             await self._keep(batch)
-            for spool in batch.values():
-                await spool.discard()
+            for treated in batch.values():
+                await treated.spool.discard()
         finally:
             turns.release()
 
@@ -115,7 +127,7 @@ class _Intake:
         results = dict(zip(batch, await self._without_known(examined), strict=True))
         fresh = {place: kept for place, kept in results.items() if isinstance(kept, Kept)}
         if fresh:
-            objects = [(kept.key, batch[place].finish_here()) for place, kept in fresh.items()]
+            objects = [(kept.key, batch[place].spool.finish_here()) for place, kept in fresh.items()]
             await self._archive.store.put_all(objects)
         for place, result in results.items():
             self._results[place] = self._short(place, result) if isinstance(result, Kept) else result
@@ -173,7 +185,7 @@ class _Intake:
 
 
 def _is_full(batch: Batch) -> bool:
-    return len(batch) == TOGETHER or sum(spool.size for spool in batch.values()) >= BYTES_TOGETHER
+    return len(batch) == TOGETHER or sum(treated.spool.size for treated in batch.values()) >= BYTES_TOGETHER
 
 
 def _known(kept: Kept, digest: bytes | None) -> Kept | Outcome:
@@ -184,15 +196,15 @@ def _known(kept: Kept, digest: bytes | None) -> Kept | Outcome:
     return _outcome(kept, writer.Outcome.IDENTICAL if same else writer.Outcome.CONFLICT)
 
 
-def _examine_all(spools: Sequence[Spool], rules: _Rules) -> list[Kept | Failed]:
-    return [_examine(spool, rules) for spool in spools]
+def _examine_all(batch: Sequence[Treated], rules: _Rules) -> list[Kept | Failed]:
+    return [_examine(treated, rules) for treated in batch]
 
 
-def _examine(spool: Spool, rules: _Rules) -> Kept | Failed:
+def _examine(treated: Treated, rules: _Rules) -> Kept | Failed:
     """Everything that can be known of an instance before it is stored. Runs in a thread."""
-    spooled, key = spool.finish_here(), keys.fresh()
+    spooled, key = treated.spool.finish_here(), keys.fresh()
     try:
-        description = describe(spool.view())
+        description = describe(treated.spool.view())
     except InvalidInstance as reason:
         return Failed(validation.CANNOT_UNDERSTAND, reason.detail)
     resource = description.resource
@@ -206,8 +218,9 @@ def _examine(spool: Spool, rules: _Rules) -> Kept | Failed:
             refusal.tag,
         )
     warning = validation.ODD if description.warnings else None
+    warning = validation.COERCED if treated.coerced else warning
     stored = Stored(resource, description.sop_class_uid, warning, description.warnings)
-    entry = Entry.of(description, key, spooled.size, spooled.sha256, spooled.crc32)
+    entry = Entry.of(description, key, spooled.size, spooled.sha256, spooled.crc32, treated.source)
     return Kept(entry, stored, key)
 
 

@@ -218,6 +218,9 @@ class Spool:
 
     # What follows may run in a thread, while the task that writes waits for it.
 
+    def _temp_file(self, disk: FileSystem, folder: Path) -> TempFile:
+        return TempFile(disk, folder)
+
     def _digest(self, chunk: Chunk) -> None:
         self._sha256.update(chunk)
         self._crc32 = zlib.crc32(chunk, self._crc32)
@@ -235,7 +238,7 @@ class Spool:
         """Move what is held to the temp file, digesting it on the way."""
         with self._failing():
             if self._file is None:
-                self._file = TempFile(self._spools.disk, self._spools.folder)
+                self._file = self._temp_file(self._spools.disk, self._spools.folder)
             for chunk in self._chunks:
                 self._digest(chunk)
                 self._file.write(chunk)
@@ -250,7 +253,7 @@ class Spool:
     def _write_out(self, content: bytes) -> Path:
         with self._failing():
             if self._file is None:
-                self._file = TempFile(self._spools.disk, self._spools.folder)
+                self._file = self._temp_file(self._spools.disk, self._spools.folder)
                 self._file.write(content)
                 self._file.close()
         return self._file.path

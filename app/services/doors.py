@@ -1,0 +1,280 @@
+"""De-identification at the door: what is stored into a collection with a policy is another instance by then.
+
+What comes is spooled encrypted, with keys that are in this process alone; only when the request is whole, and
+all that identifies its patients is known, does anything of it go on, de-identified. What only the collection's
+key opens is durable before the rows are.
+"""
+
+import hmac
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from sqlalchemy import Connection
+
+from app.archive import Archive
+from app.crosswalk import Seal
+from app.deid import engine, policy
+from app.deid.engine import Result, Rules
+from app.deid.identity import Keyed
+from app.deid.policy import Policy
+from app.deid.text import Identifiers, harvest
+from app.dicom import part10, validation
+from app.dicom.store_response import Failed, Stored
+from app.errors import Fact, InvalidInstance, Misconfigured
+from app.index import sources
+from app.index.writer import Place
+from app.registry import deidentification
+from app.registry.deidentification import IDENTIFIERS, PATIENT, UID
+from app.services.root import Root
+from app.services.store import Coming, Treated
+from app.services.uploads import Arrival
+from app.storage.spool import Spool
+from app.threads import in_thread
+
+_STUDY, _SERIES, _INSTANCE, _SOP_CLASS = 0x0020000D, 0x0020000E, 0x00080018, 0x00080016
+#: What is de-identified lies in memory twice for a moment.
+LARGEST = 2 << 30
+#: Bytes written at a time.
+_PIECE = 4 << 20
+
+
+@dataclass(frozen=True)
+class Door:
+    """How a collection de-identifies."""
+
+    collection: int
+    policy: Policy
+    key: bytes
+
+    @property
+    def seal(self) -> Seal:
+        """What its crosswalk is sealed with."""
+        return Seal(self.key)
+
+    def rules(self, named: dict[str, str] | None = None) -> Rules:
+        """The policy, with the names that patients were given."""
+        return Rules(self.policy, Keyed(self.key, self.policy.patient_ids, self.policy.dates, named))
+
+    def source(self, digest: bytes) -> bytes:
+        """The keyed hash of an instance's bytes as they came."""
+        return hmac.digest(self.key, b"source\0" + digest, "sha256")[:16]
+
+
+def key_check(key: bytes) -> bytes:
+    """What tells whether a key is the same."""
+    return hmac.digest(key, b"check", "sha256")
+
+
+async def of(archive: Archive, collection: int, slug: str) -> Door:
+    """The door of a collection that has one. Raises Misconfigured where its key is another one now."""
+    chosen = await archive.database.lookup(lambda connection: deidentification.of(connection, collection))
+    if chosen is None:
+        raise Misconfigured("The collection does not de-identify any more: try again.")
+    key = await in_thread(archive.keyring.get, slug)
+    if key_check(key) != chosen.key_check:
+        raise Misconfigured(f"The key of collection {slug} is not that of its data: bring that one back.")
+    return Door(collection, policy.parse(chosen.policy), key)
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """An instance in its spool, and what is known of it."""
+
+    spool: Spool
+    patient: str
+    source: bytes
+    identifiers: Identifiers
+
+
+@dataclass
+class _Done:
+    """What is to be kept of a request: identifiers that changed, and the log, by new SOP Instance UIDs."""
+
+    uids: dict[str, str] = field(default_factory=dict)
+    log: dict[str, object] = field(default_factory=dict)
+
+
+async def through(
+    into: Root, door: Door, study: str | None, arriving: AsyncGenerator[Arrival]
+) -> AsyncGenerator[Coming]:
+    """What arrives, de-identified, in the order in which it came; `study` is as at the source.
+
+    Raises what `arriving` does, StoreUnavailable and DatabaseUnavailable.
+    """
+    archive = into.archive
+    assert into.place and into.place.submission
+    async with AsyncExitStack() as spools, aclosing(arriving):
+        looked: list[_Looked | Failed] = []
+        async for arrival in arriving:
+            if isinstance(arrival, Spool):
+                spools.push_async_callback(arrival.discard)
+            looked.append(await _look(archive, door, study, arrival))
+        instances = [each for each in looked if isinstance(each, _Looked)]
+        known = await _known(archive, into.place, instances)
+        patients = await _patients(archive, door, instances)
+        done = _Done()
+        cleaners = {
+            patient: patients.rules.cleaner(patient, found) for patient, found in patients.identifiers.items()
+        }
+        for each in looked:
+            if isinstance(each, Failed):
+                yield each
+            elif each.source in known:
+                yield known[each.source]
+            else:
+                yield await _treat(archive, patients.rules, cleaners[each.patient], each, done)
+        await _keep(archive, door, into.place.submission, done)
+
+
+async def _look(archive: Archive, door: Door, study: str | None, arrival: Arrival) -> _Looked | Failed:
+    if isinstance(arrival, Failed):
+        return arrival
+    if arrival.size > LARGEST:
+        comment = f"More than {LARGEST >> 30} GiB cannot be de-identified here: do it before sending."
+        return Failed(validation.CANNOT_UNDERSTAND, comment)
+    spooled = await arrival.finish()
+    async with archive.examining:
+        return await in_thread(_seen, arrival, door.source(spooled.sha256), study)
+
+
+def _seen(spool: Spool, source: bytes, study: str | None) -> _Looked | Failed:
+    try:
+        instance = part10.read(spool.view())
+        if study is not None and instance.text(_STUDY) != study:
+            return _other_study(instance)
+        return _Looked(spool, engine.patient_of(instance), source, harvest(engine.texts(instance)))
+    except InvalidInstance as fact:
+        return Failed(validation.CANNOT_UNDERSTAND, fact.detail)
+
+
+def _other_study(instance: part10.Part10) -> Failed:
+    comment = "The instance is of another study than the address names."
+    uids = instance.text(_SOP_CLASS), instance.text(_INSTANCE)
+    return Failed(validation.DOES_NOT_MATCH, comment, *uids, _STUDY)
+
+
+async def _known(archive: Archive, place: Place, instances: Iterable[_Looked]) -> dict[bytes, Stored]:
+    """The answers for what came before and is there still."""
+    wanted = [each.source for each in instances]
+    found = await archive.database.lookup(lambda connection: sources.find(connection, place, wanted))
+    return {
+        source: Stored(resource, sop_class, validation.COERCED)
+        for source, (resource, sop_class) in found.items()
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Patients:
+    """The rules, which know the patients' names, and what identifies each."""
+
+    rules: Rules
+    identifiers: dict[str, Identifiers]
+
+
+async def _patients(archive: Archive, door: Door, instances: Iterable[_Looked]) -> _Patients:
+    """What is known of the patients by now, kept for what comes later."""
+    found: dict[str, Identifiers] = {}
+    for each in instances:
+        found[each.patient] = found.get(each.patient, Identifiers()) | each.identifiers
+    if not found:
+        return _Patients(door.rules(), found)
+    return await archive.database.write(lambda connection: _merged(connection, door, found))
+
+
+def _merged(connection: Connection, door: Door, found: dict[str, Identifiers]) -> _Patients:
+    seal = door.seal
+    rules = door.rules(_named(connection, door, found))
+    names = {patient: rules.identities.patient_id(patient) for patient in found}
+    pairs = {seal.lookup(PATIENT, old): seal.close([old, new], PATIENT) for old, new in names.items()}
+    deidentification.put(connection, door.collection, PATIENT, pairs, anew=False)
+    lookups = {patient: seal.lookup(IDENTIFIERS, name) for patient, name in names.items()}
+    before = deidentification.get(connection, door.collection, IDENTIFIERS, lookups.values())
+    merged = {patient: known | opened(seal, before.get(lookups[patient])) for patient, known in found.items()}
+    sealed = {lookups[patient]: seal.close(known.to_json(), IDENTIFIERS) for patient, known in merged.items()}
+    deidentification.put(connection, door.collection, IDENTIFIERS, sealed, anew=True)
+    return _Patients(rules, merged)
+
+
+def _named(connection: Connection, door: Door, patients: Iterable[str]) -> dict[str, str]:
+    """The names of patients that are called in sequence: those they have, and new ones."""
+    number = deidentification.count(connection, door.collection, PATIENT)
+    if door.policy.patient_ids.scheme != "sequence":
+        return {}
+    seal = door.seal
+    lookups = {patient: seal.lookup(PATIENT, patient) for patient in patients}
+    held = deidentification.get(connection, door.collection, PATIENT, lookups.values())
+    named = {}
+    for patient, lookup in lookups.items():
+        if lookup in held:
+            named[patient] = cast(list[str], seal.open(held[lookup], PATIENT))[1]
+        else:
+            number += 1
+            named[patient] = f"{door.policy.patient_ids.prefix}{number:04}"
+    return named
+
+
+def opened(seal: Seal, sealed: bytes | None) -> Identifiers:
+    """What is known of a patient; nothing where nothing is sealed."""
+    return Identifiers.from_json(cast(list[Any], seal.open(sealed, IDENTIFIERS))) if sealed else Identifiers()
+
+
+async def _treat(
+    archive: Archive, rules: Rules, cleaner: engine.Cleaner, looked: _Looked, done: _Done
+) -> Coming:
+    try:
+        async with archive.examining:
+            treated = await in_thread(_treated, rules, cleaner, looked)
+    except Fact as fact:
+        return Failed(validation.CANNOT_UNDERSTAND, fact.detail)
+    finally_written = archive.spools.open()
+    try:
+        for chunk in treated.chunks:
+            for piece in _pieces(chunk):
+                await finally_written.write(piece)
+        await finally_written.finish()
+    except BaseException:
+        await finally_written.discard()
+        raise
+    finally:
+        await looked.spool.discard()
+    done.uids |= treated.uids
+    done.log[treated.instance] = logged(treated)
+    return Treated(finally_written, looked.source, coerced=bool(treated.uids))
+
+
+def _treated(rules: Rules, cleaner: engine.Cleaner, looked: _Looked) -> Result:
+    instance = part10.read(looked.spool.view())
+    result = engine.deidentify(instance, rules, cleaner)
+    if not engine.is_removed(instance) or rules.policy.again:
+        return result
+    if left := engine.left_over(result, rules.identities):
+        raise InvalidInstance(f"It says that it is de-identified, but has {', '.join(left[:10])}.")
+    return engine.untouched(instance, result)
+
+
+def logged(result: Result) -> dict[str, object]:
+    """What the log says of an instance."""
+    return {
+        "changes": [list(change) for change in result.changes],
+        "questions": list(result.questions),
+        "unknown": sorted(result.unknown),
+    }
+
+
+def _pieces(chunk: bytes | memoryview) -> Iterator[bytes]:
+    for start in range(0, len(chunk), _PIECE):
+        yield bytes(chunk[start : start + _PIECE])
+
+
+async def _keep(archive: Archive, door: Door, submission: int, done: _Done) -> None:
+    seal = door.seal
+    pairs = {seal.lookup(UID, old): seal.close([old, new], UID) for old, new in done.uids.items()}
+
+    def write(connection: Connection) -> None:
+        deidentification.put(connection, door.collection, UID, pairs, anew=False)
+        deidentification.log(connection, submission, door.policy.digest, done.log)
+
+    if done.log:
+        await archive.database.write(write)
