@@ -19,7 +19,21 @@ FLOORS = (
     ("edge", ("routers", "connections")),
     ("verbs", ("services",)),
     ("house", ("archive",)),
-    ("machines", ("index", "registry", "crosswalk", "keyring", "openid", "turnstile", "storage", "codecs", "ohif", *JOBS)),
+    (
+        "machines",
+        (
+            "index",
+            "registry",
+            "crosswalk",
+            "keyring",
+            "openid",
+            "turnstile",
+            "storage",
+            "codecs",
+            "ohif",
+            *JOBS,
+        ),
+    ),
     ("database", ("database",)),
     ("records", ("models",)),
     ("rules", ("query", "access", "citing", "deid", "qc")),
@@ -50,6 +64,7 @@ KEPT_TO = {
     "gdcm": {"dicom"},
     "imagecodecs": {"dicom"},
     "numpy": {"dicom", "deid"},
+    "rapidocr": {"deid"},
     "prometheus_client": {"routers"},
 }
 LEVEL = {room: height for height, (_, rooms) in enumerate(reversed(FLOORS)) for room in rooms}
