@@ -17,7 +17,7 @@ def taken_out(part10: Part10, elements: dict[int, list[Chunk]], encoding: Encodi
     found = part10.get(_DOCUMENT)
     if found is None:
         return None
-    empty = _empty(part10.text(_MIME_TYPE))
+    empty = _empty(part10.text(_MIME_TYPE).lower())
     elements[_DOCUMENT] = [encoding.element(_DOCUMENT, "OB", empty)]
     if _LENGTH in elements:
         order = "little" if encoding.little_endian else "big"

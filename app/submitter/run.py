@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -85,10 +85,11 @@ def _write_all(
     count = 0
     for task in _tasks(asked, rules, seen, record):
         row = finished.get(traces[task.seen.path])
-        if row and row["mark"] == marks[task.seen.patient] and Path(row["target"]).exists():
+        if row and row["mark"] == marks[task.seen.patient] and _is_there(row, task):
             record.skipped(row)
             count += 1
         else:
+            _forget(row, asked.target, record.held)
             tasks.setdefault(task.seen.patient, []).append(task)
     if crosswalk:
         crosswalk.add("patient", {p: rules.identities.patient_id(p) for p in patients})
@@ -105,6 +106,17 @@ def _write_all(
             record.done((traces[one.source], marks[futures[future]], one) for one in done)
             count += sum(one.written is not None for one in done)
     return count
+
+
+def _is_there(row: Mapping[str, Any], task: Task) -> bool:
+    """Whether what an earlier run wrote is where this one would write it."""
+    return row["target"] in (str(task.target), str(task.held)) and Path(row["target"]).exists()
+
+
+def _forget(row: Mapping[str, Any] | None, *folders: Path) -> None:
+    """Take away what another policy or key made of an instance: it may hold what goes now."""
+    if row and any(folder in Path(row["target"]).parents for folder in folders):
+        Path(row["target"]).unlink(missing_ok=True)
 
 
 def _tasks(asked: Run, rules: Rules, seen: list[Seen], record: Record) -> Iterator[Task]:
@@ -164,5 +176,7 @@ def _check(asked: Run) -> None:
     for one, other in ((source, target), (source, record), (target, record)):
         if one == other or one in other.parents or other in one.parents:
             raise Misconfigured("Source, target and record are three folders, none of them within another.")
+    if target.exists() and not target.is_dir():
+        raise Misconfigured(f"{asked.target} is a file; a folder is needed.")
     if target.exists() and any(target.iterdir()) and not (record / "journal.jsonl").exists():
         raise Misconfigured(f"{asked.target} is not empty, and no record of a run is at {asked.record}.")

@@ -86,11 +86,12 @@ def _verified(task: Task, instance: Part10, cleaner: Cleaner) -> Done:
     """An instance that says that it is de-identified goes out as it is, if nothing speaks against it."""
     result = engine.deidentify(instance, _Process.rules, cleaner)
     left = engine.left_over(result, _Process.rules.identities)
-    target = task.held if left else task.target
+    reasons = [f"{Question.NOT_DE_IDENTIFIED}: {', '.join(left)}"] if left else []
+    reasons += [question.value for question in engine.stated(instance, result)]
+    target = task.held if reasons else task.target
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(task.seen.path, target)
-    reasons = (f"{Question.NOT_DE_IDENTIFIED}: {', '.join(left)}",) if left else ()
-    return Done(task.seen.path, target, reasons, summary=Summary((), reasons[:1], ()))
+    return Done(task.seen.path, target, tuple(reasons), summary=Summary((), tuple(reasons), ()))
 
 
 def _write(target: Path, chunks: Iterable[Chunk]) -> None:

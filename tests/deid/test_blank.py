@@ -79,6 +79,29 @@ def test_a_real_instance_reads_back_blank_in_the_box_only(path: Path, tmp_path: 
     assert not transfer_syntaxes.get(found.transfer_syntax_uid).lossy
 
 
+def _is_lossy(path: Path) -> bool:
+    return transfer_syntaxes.get(part10.read(path.read_bytes()).transfer_syntax_uid).lossy
+
+
+LOSSLESS = [path for path in REAL if not _is_lossy(path)]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("path", LOSSLESS[::4], ids=lambda path: path.name)
+def test_pydicom_reads_the_same(path: Path, tmp_path: Path) -> None:
+    target = tmp_path / "blank.dcm"
+    if _written(_source(path), [Box(0, 0, 2, 2)], target) is None:
+        return
+    before, after = (pydicom.dcmread(each) for each in (path, target))
+    arrays = [
+        each.pixel_array.reshape(-1, each.Rows, each.Columns, each.get("SamplesPerPixel", 1))
+        for each in (before, after)
+    ]
+    assert (arrays[0][:, 2:] == arrays[1][:, 2:]).all()
+    assert (arrays[0][:, :2, 2:] == arrays[1][:, :2, 2:]).all()
+    assert all((frame[:2, :2] == frame[0, 0]).all() for frame in arrays[1])
+
+
 @pytest.mark.parametrize("path", REAL[::7], ids=lambda path: path.name)
 def test_all_other_elements_keep_their_values(path: Path, tmp_path: Path) -> None:
     target = tmp_path / "blank.dcm"
