@@ -22,7 +22,6 @@ pytestmark = [
     pytest.mark.timeout(900),
     pytest.mark.xdist_group("deid judged"),
     # Without a reader of texts in pixels, images wait for a person and are no outputs.
-    pytest.mark.skipif(find_spec("app.deid.ocr") is None, reason="pixels are not cleaned yet"),
     pytest.mark.skipif(find_spec("rapidocr") is None, reason="rapidocr is not here: `make install` has it"),
 ]
 ALL = (Action.UID_CHANGED, Action.UID_CONSISTENT, Action.PATID_CONSISTENT, Action.DATE_SHIFTED)
