@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from app.codecs import Codecs
 from app.database import Database
@@ -66,7 +66,7 @@ class Archive:
         """Open every machine. Raises Misconfigured, DatabaseUnavailable or StoreUnavailable."""
         store = open_store(settings.store_url, settings.data / "temp")
         database = await Database.open(settings.database_url)
-        limits: dict[str, int] = {
+        limits: dict[str, Any] = {
             "in_memory": settings.spool_memory,
             "in_memory_together": settings.spool_memory_total,
             "largest": settings.max_instance_bytes,

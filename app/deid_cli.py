@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 from pathlib import Path
 from secrets import token_bytes
 from typing import Annotated, Any
@@ -18,8 +19,11 @@ from app.deid.identity import KEY_BYTES
 from app.deid.policy import PRESETS, Policy
 from app.dicom import attributes
 from app.errors import Misconfigured
-from app.terminal import progress, said_plainly
+from app.settings import Settings
+from app.terminal import on_database, progress, said_plainly
 
+#: What stands in both Patient ID and Patient's Name (PS3.5 section 6.2).
+_IDENTIFIER = re.compile(r"[^\\^=\x00-\x1f]{1,64}")
 #: The command's exit status when something needs a person.
 FOR_A_PERSON = 3
 
@@ -86,6 +90,42 @@ def key(path: Annotated[Path, typer.Argument(metavar="FILE")]) -> None:
     """Make a key. Who has it can tell who is who; without it nobody can go on with the same pseudonyms."""
     with said_plainly():
         make_key(path)
+
+
+@deid.command()
+def export(
+    collection: Annotated[str, typer.Argument(metavar="COLLECTION")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where patient.csv and uid.csv go.")],
+    data: Annotated[Path | None, typer.Option(help="The archive's folder.")] = None,
+    database: Annotated[str | None, typer.Option(help="The archive's database.")] = None,
+) -> None:
+    """Write which identifier became which in a collection of this archive, for the holder of its key."""
+    from app.keyring import Keyring
+    from app.services import crosswalks
+
+    with said_plainly():
+        settings = Settings.load(data=data, database=database)
+        keyring = Keyring(settings.keys or settings.data / "keys")
+        written = on_database(settings, lambda opened: crosswalks.export(opened, keyring, collection, folder))
+        typer.echo(f"{written['patient']} patients and {written['uid']} UIDs are in {folder}.")
+
+
+@deid.command()
+def forget(
+    collection: Annotated[str, typer.Argument(metavar="COLLECTION")],
+    data: Annotated[Path | None, typer.Option(help="The archive's folder.")] = None,
+    database: Annotated[str | None, typer.Option(help="The archive's database.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete the crosswalk of a collection of this archive: nobody can tell any more who was who."""
+    from app.services import crosswalks
+
+    with said_plainly():
+        settings = Settings.load(data=data, database=database)
+        if not yes:
+            typer.confirm(f"Delete the crosswalk of {collection} for ever?", abort=True)
+        gone = on_database(settings, lambda opened: crosswalks.forget(opened, collection))
+        typer.echo(f"{gone} sealed rows are gone. Delete the key too.")
 
 
 @deid.command()
@@ -162,7 +202,18 @@ def _table(path: Path | None) -> dict[str, str] | None:
     if path is None:
         return None
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return {row["id_old"]: row["id_new"] for row in csv.DictReader(file)}
-    except (OSError, UnicodeDecodeError, KeyError):
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            pairs = [(row["id_old"].strip(), row["id_new"].strip()) for row in csv.DictReader(file)]
+    except (OSError, UnicodeDecodeError, KeyError, AttributeError, csv.Error):
         raise Misconfigured(f"{path} is no CSV with the columns id_old and id_new.") from None
+    return _one_to_one(pairs, path)
+
+
+def _one_to_one(pairs: list[tuple[str, str]], path: Path) -> dict[str, str]:
+    """Two patients never become one, nor one two: their dates would no longer fit together."""
+    named = dict(pairs)
+    if not len(set(pairs)) == len(named) == len(set(named.values())):
+        raise Misconfigured(f"{path} gives two patients one identifier, or one patient two.")
+    if not all(_IDENTIFIER.fullmatch(new) for new in named.values()):
+        raise Misconfigured(f"{path} has an id_new that is no identifier: 1 to 64 characters, no \\, ^, =.")
+    return named

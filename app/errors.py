@@ -158,6 +158,10 @@ class DatabaseUnavailable(Fact):
     """The database does not answer; try again later."""
 
 
+class KeyUnavailable(Fact):
+    """The key with which this collection de-identifies is not there, or is another one."""
+
+
 class ProviderUnavailable(Fact):
     """The OpenID provider does not answer; try again later."""
 

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from secrets import token_bytes
 
-from app.errors import Misconfigured
+from app.errors import KeyUnavailable
 
 KEY_BYTES = 32
 
@@ -19,17 +19,17 @@ class Keyring:
         self._folder = folder
 
     def get(self, collection: str) -> bytes:
-        """A collection's key. Raises Misconfigured where there is none."""
+        """A collection's key. Raises KeyUnavailable where there is none."""
         try:
             return self._path(collection).read_bytes()
         except OSError as error:
-            raise Misconfigured(
+            raise KeyUnavailable(
                 f"The key of collection {collection} cannot be read ({error.strerror}): put it where "
                 "READINGROOM_KEYS says."
             ) from None
 
     def make(self, collection: str) -> bytes:
-        """A collection's key, made where there is none. Raises Misconfigured."""
+        """A collection's key, made where there is none. Raises KeyUnavailable."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             with os.fdopen(
@@ -41,7 +41,7 @@ class Keyring:
         except FileExistsError:
             pass
         except OSError as error:
-            raise Misconfigured(
+            raise KeyUnavailable(
                 f"No key can be made where READINGROOM_KEYS says ({error.strerror})."
             ) from None
         return self.get(collection)

@@ -26,6 +26,8 @@ _CLASSES: Final = (
     "CreatorUID",
     "ClassesInFileUID",
 )
+#: Private attributes that are remembered; whoever sends instances may invent as many as they like.
+_MOST: Final = 1 << 14
 #: What devices say of themselves: its digits are versions and no dates.
 _DEVICE: Final = frozenset(
     {0x00080070, 0x00081090, 0x00180024, 0x00181020, 0x00181210, 0x00189005, 0x00181250}
@@ -63,6 +65,8 @@ class Decisions:
         """For a private attribute of a known creator; `path` ends in its `gggg00ee[creator]`."""
         found = self._known.get((path, vr))
         if found is None:
+            if len(self._known) >= _MOST:
+                self._known.clear()
             found = self._known[path, vr] = self._private(tag, creator, vr, path)
         return found
 
@@ -73,10 +77,11 @@ class Decisions:
         if tag in (_PATIENT_NAME, _PATIENT_ID):
             yield Decision(Action.PATIENT_ID, "the policy's way of calling patients")
         if self.policy.standard_actions == "tcia" and (named := standard.tcia_action(tag)):
-            yield Decision(self._valid(_tcia(named, vr), tag, parent), f"TCIA: {named}", tag in _DEVICE)
+            action = self._valid(self._dated(_tcia(named, vr), vr), tag, parent)
+            yield Decision(action, f"TCIA: {named}", tag in _DEVICE)
         if row := standard.row(tag):
             yield from self._by_row(row, tag, vr, parent)
-        yield self._unlisted(tag, vr)
+        yield self._unlisted(tag, vr, parent)
 
     def explained(self, attribute: Attribute) -> list[Decision]:
         """Every rule that speaks of an attribute at its path, the one that counts first."""
@@ -119,11 +124,20 @@ class Decisions:
         needed = standard.attribute_type(self._class, parent, tag)
         return {"1": Action.DUMMY, "2": Action.EMPTY}.get(needed, action)
 
-    def _unlisted(self, tag: int, vr: str) -> Decision:
+    def _unlisted(self, tag: int, vr: str, parent: int | None) -> Decision:
         """An attribute of which no table speaks: by its VR."""
-        if vr == "UI" and keyword_for_tag(tag).endswith(_CLASSES):
+        keyword = keyword_for_tag(tag)
+        if vr == "UI" and keyword.endswith(_CLASSES):
             return Decision(Action.KEEP, "names a class or a vocabulary")
+        if tag >> 24 == 0x60 and self._plane(tag, parent).action is Action.REMOVE:
+            return Decision(Action.REMOVE, "goes with its Overlay Data")
+        if vr in _BINARY and not keyword:
+            return Decision(Action.REMOVE, f"no table names it, nor the dictionary: {vr}")
         return Decision(self._by_vr(vr), f"no table names it: by its VR, {vr}", tag in _DEVICE)
+
+    def _plane(self, tag: int, parent: int | None) -> Decision:
+        """What becomes of the Overlay Data that a repeating group describes (PS3.3 section C.9.2)."""
+        return self._chosen(tag >> 16 << 16 | 0x3000, "OW", parent)
 
     def _by_vr(self, vr: str) -> Action:
         if vr in _DATES:
@@ -162,17 +176,22 @@ class Decisions:
         named = standard.knowledge(_signature(path)) if self.policy.private.knowledge else None
         if named is None:
             return None
-        action = self._private_kept(vr) if named == "keep" else self._private_dated(Action(named))
+        action = self._private_kept(vr) if named == "keep" else self._dated(_fitting(Action(named), vr), vr)
         return Decision(action, f"TCIA's knowledge base: {named}")
 
-    def _private_dated(self, action: Action) -> Action:
-        return Action.REMOVE if action in _SHIFTED and self._dates() is Action.DUMMY else action
+    def _dated(self, action: Action, vr: str) -> Action:
+        """A shift that a table names, as the policy's options have dates."""
+        if action not in _SHIFTED or self._dates() is Action.SHIFT:
+            return action
+        if self._dates() is Action.KEEP:
+            return Action.KEEP
+        return Action.DUMMY if vr in _DATES else Action.REMOVE
 
     def _private_kept(self, vr: str) -> Action:
-        return Action.CLEAN if vr == "UN" else self._by_vr(vr)
+        return Action.CLEAN if vr in ("UN", "OB") else self._by_vr(vr)
 
     def _unknown(self, vr: str) -> Decision:
-        if self.policy.private.unknown == "remove" or vr == "UN":
+        if self.policy.private.unknown == "remove" or vr in _BINARY:
             return Decision(Action.REMOVE, UNKNOWN_PRIVATE)
         return Decision(self._private_kept(vr), "private and unknown; the policy cleans it")
 
@@ -196,6 +215,17 @@ def _only_texts(decision: Decision, vr: str) -> Decision:
 #: The rule of what is removed because nobody knows it; somebody may want to decide otherwise.
 UNKNOWN_PRIVATE: Final = "private and unknown"
 _SHIFTED: Final = frozenset({Action.SHIFT, Action.EPOCH})
+#: The VRs to which an action can be done; what is named for another VR goes.
+_FITS: Final = {
+    Action.CLEAN: _TEXT | {"AE", "CS", "DS", "IS", "OB", "PN", "UN", "UR"},
+    Action.UID: _TEXT | {"UI", "UN"},
+    Action.SHIFT: _TEXT | _DATES | {"DS", "IS", "UN"},
+    Action.EPOCH: _TEXT | {"DS", "IS", "SL", "SS", "SV", "UL", "UN", "US", "UV"},
+    Action.PATIENT_ID: _TEXT | {"PN", "UN"},
+    Action.AGE: frozenset({"AS"}),
+}
+#: VRs of which nobody can tell what they hold.
+_BINARY: Final = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 _BY_VR: Final = {
     **dict.fromkeys(_TEXT, Action.CLEAN),
     "AE": Action.EMPTY,
@@ -209,7 +239,7 @@ _BY_VR: Final = {
 
 
 def _kept(vr: str) -> Action:
-    return {"SQ": Action.WALK, "AS": Action.AGE}.get(vr, Action.KEEP)
+    return {"SQ": Action.WALK, "AS": Action.AGE, "UN": Action.CLEAN}.get(vr, Action.KEEP)
 
 
 def _cleaned(vr: str, option: Option) -> Action | None:
@@ -237,7 +267,9 @@ def _fitting(action: Action, vr: str) -> Action:
         return Action.KEEP
     if action is Action.SHIFT and vr == "TM":
         return Action.KEEP
-    return action
+    if action is Action.DUMMY and vr == "UI":
+        return Action.UID
+    return action if vr in _FITS.get(action, {vr}) else Action.REMOVE
 
 
 def _key(tag: int) -> str:

@@ -1,12 +1,14 @@
 """One instance in, one instance out, and what was done to it (PS3.15 Annex E)."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final
 
 from app.deid import documents, output
 from app.deid.actions import Action
+from app.deid.blank import Blanked
 from app.deid.decisions import Again, Decisions
 from app.deid.encoding import Chunk
 from app.deid.identity import Identities
@@ -14,18 +16,20 @@ from app.deid.output import UNSEEN, PixelsSeen
 from app.deid.policy import Policy
 from app.deid.standard import Option
 from app.deid.text import Cleaner, Identifiers
-from app.deid.walk import Change, Cleans, Place, Walk
-from app.dicom import writer
+from app.deid.walk import OUTERMOST, Change, Cleans, Walk
+from app.dicom import transfer_syntaxes, writer
 from app.dicom.charsets import NAME, TEXT, CharacterSet, character_set
-from app.dicom.elements import PIXEL_DATA, Element
+from app.dicom.elements import PIXEL_DATA, Element, name
 from app.dicom.part10 import Part10
-from app.dicom.transfer_syntaxes import DEFLATED_LITTLE_ENDIAN
 from app.errors import InvalidInstance
 
 _SOP_CLASS_UID, _SOP_INSTANCE_UID = 0x00080016, 0x00080018
 _PATIENT_ID, _PATIENT_IDENTITY_REMOVED, _STUDY_INSTANCE_UID = 0x00100020, 0x00120062, 0x0020000D
 _BURNED_IN_ANNOTATION: Final = 0x00280301
 _CHARACTER_SET: Final = 0x00080005
+#: Classes that are remembered; there are some 200, but instances may name any.
+_MOST_CLASSES: Final = 512
+_UID = re.compile(r"[0-9.]{1,64}")
 _TEXTS: Final = frozenset(
     {"AE", "AS", "CS", "DA", "DT", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UR", "UT"}
 )
@@ -41,20 +45,17 @@ class Question(StrEnum):
     NOT_DE_IDENTIFIED = "it says that it is de-identified, and is not"
 
 
-class Blanked(NamedTuple):
-    """Pixel data with regions blanked: the elements that changed, whole, and its encoding now."""
-
-    transfer_syntax_uid: str
-    elements: Mapping[int, Iterable[Chunk]]
-
-
 @dataclass(frozen=True)
 class Result:
-    """An instance as it goes out; `chunks` lie partly in the bytes of the source, which must stay there."""
+    """An instance as it goes out, and its SOP Instance UID.
+
+    `chunks` lie partly in the bytes of the source, which must stay there; those of blanked pixels are made as
+    they are read, and raise what that does.
+    """
 
     chunks: Iterator[Chunk]
     transfer_syntax_uid: str
-    patient: str
+    instance: str
     uids: Mapping[str, str]
     changes: list[Change]
     questions: tuple[Question, ...]
@@ -73,6 +74,8 @@ class Rules:
     def decisions(self, sop_class_uid: str) -> Decisions:
         """The policy for the objects of a class."""
         if sop_class_uid not in self._compiled:
+            if len(self._compiled) >= _MOST_CLASSES:
+                self._compiled.clear()
             self._compiled[sop_class_uid] = Decisions(self.policy, sop_class_uid)
         return self._compiled[sop_class_uid]
 
@@ -110,10 +113,13 @@ def deidentify(
 ) -> Result:
     """The instance de-identified; `cleaner` knows its patient, `pixels` what is known of its pixels.
 
-    Equal arguments give equal bytes. Raises InvalidInstance where a UID is missing.
+    Equal arguments give equal bytes. Raises InvalidInstance where a UID is missing or none.
     """
     instance = require(part10, _SOP_INSTANCE_UID)
     sop_class = require(part10, _SOP_CLASS_UID)
+    syntax = blanked.transfer_syntax_uid if blanked else part10.transfer_syntax_uid
+    if not (_UID.fullmatch(sop_class) and _UID.fullmatch(syntax)):
+        raise InvalidInstance("Its SOP class or its transfer syntax is named by what is no UID.")
     patient = patient_of(part10)
     identities = rules.identities
     walk = Walk(
@@ -124,20 +130,20 @@ def deidentify(
         identities.patient_id(patient),
         identities.shift(patient),
     )
-    elements = walk.data_set(part10.dataset, Place(None, (), "", CharacterSet()))
+    elements: dict[int, Iterable[Chunk]] = {**walk.data_set(part10.dataset, OUTERMOST)}
     document = documents.taken_out(part10, elements, walk.encoding)
     if blanked:
-        elements |= {tag: list(chunks) for tag, chunks in blanked.elements.items()}
+        elements |= blanked.elements
     has_pixels = any(tag in elements for tag in _PIXELS)
     elements |= output.flags(rules.policy, walk.encoding, pixels, has_pixels)
     elements |= _always(walk, elements)
-    syntax = blanked.transfer_syntax_uid if blanked else part10.transfer_syntax_uid
-    meta = writer.preamble(sop_class, walk.record.uids.get(instance, instance), syntax)
+    new = walk.record.uids.get(instance, instance)
+    meta = writer.preamble(sop_class, new, syntax)
     chunks = (chunk for tag in sorted(elements) for chunk in elements[tag])
     return Result(
-        _file(meta, chunks, syntax),
+        _file(meta, chunks, transfer_syntaxes.get(syntax).deflated),
         syntax,
-        patient,
+        new,
         walk.record.uids,
         walk.record.changes,
         tuple(_questions(part10, walk, document, has_pixels, pixels)),
@@ -150,28 +156,43 @@ def require(part10: Part10, tag: int) -> str:
     """The text of an attribute that every instance has. Raises InvalidInstance."""
     value = part10.text(tag)
     if not value:
-        raise InvalidInstance(f"({tag >> 16:04X},{tag & 0xFFFF:04X}) is missing; every instance has it.")
+        raise InvalidInstance(f"{name(tag)} is missing; every instance has it.")
+    if "\\" in value:
+        raise InvalidInstance(f"{name(tag)} has more than one value.")
     return value
 
 
-def _always(walk: Walk, elements: Mapping[int, list[Chunk]]) -> dict[int, list[Chunk]]:
+def _always(walk: Walk, elements: Mapping[int, Iterable[Chunk]]) -> dict[int, list[Chunk]]:
     """Who the patient is now, where the source left it out."""
-    name = walk.patient_id.encode("latin-1", "replace")
+    charset = walk.place(walk.part10.dataset).charset
+    called = charset.encode(walk.patient_id)
     wanted = {0x00100010: "PN", _PATIENT_ID: "LO"}
-    return {tag: [walk.encoding.element(tag, vr, name)] for tag, vr in wanted.items() if tag not in elements}
+    return {
+        tag: [walk.encoding.element(tag, vr, called)] for tag, vr in wanted.items() if tag not in elements
+    }
 
 
-def cleaned_again(part10: Part10, rules: Rules, cleaner: Cleans) -> tuple[list[Chunk], list[Change]] | None:
-    """A de-identified instance whose texts are cleaned by what is known by now; None where nothing changes."""
+def finished(
+    part10: Part10, rules: Rules, cleaner: Cleans, blanked: Blanked | None, pixels: PixelsSeen
+) -> tuple[list[Change], Iterator[Chunk]] | None:
+    """A de-identified instance gone through once more: its texts, by what is known by now, and its pixels.
+
+    What changed in the texts, and the instance; None where nothing is to be changed.
+    """
     sop_class, instance = require(part10, _SOP_CLASS_UID), require(part10, _SOP_INSTANCE_UID)
-    decisions = Again(rules.policy, sop_class)
-    walk = Walk(part10, decisions, rules.identities, cleaner, part10.text(_PATIENT_ID), 0)
-    elements = walk.data_set(part10.dataset, Place(None, (), "", CharacterSet()))
-    if not walk.record.changes:
+    walk = Walk(
+        part10, Again(rules.policy, sop_class), rules.identities, cleaner, part10.text(_PATIENT_ID), 0
+    )
+    elements: dict[int, Iterable[Chunk]] = {**walk.data_set(part10.dataset, OUTERMOST)}
+    if not (walk.record.changes or blanked or pixels.clean):
         return None
-    meta = writer.preamble(sop_class, instance, part10.transfer_syntax_uid)
+    elements |= blanked.elements if blanked else {}
+    if pixels.clean:
+        elements |= output.flags(rules.policy, walk.encoding, pixels, has_pixels=True)
+    syntax = blanked.transfer_syntax_uid if blanked else part10.transfer_syntax_uid
+    meta = writer.preamble(sop_class, instance, syntax)
     chunks = (chunk for tag in sorted(elements) for chunk in elements[tag])
-    return list(_file(meta, chunks, part10.transfer_syntax_uid)), walk.record.changes
+    return walk.record.changes, _file(meta, chunks, transfer_syntaxes.get(syntax).deflated)
 
 
 def left_over(result: Result, identities: Identities) -> tuple[str, ...]:
@@ -181,6 +202,14 @@ def left_over(result: Result, identities: Identities) -> tuple[str, ...]:
     return tuple(
         sorted({each.attribute for each in went if each.trace != nothing and "[" not in each.attribute})
     )
+
+
+def stated(part10: Part10, result: Result) -> Iterator[Question]:
+    """What speaks against an instance that says that it is de-identified, by what else it says."""
+    if result.document is not None:
+        yield Question.DOCUMENT
+    if part10.text(_BURNED_IN_ANNOTATION) == "YES":
+        yield Question.BURNED_IN
 
 
 def _questions(
@@ -195,9 +224,9 @@ def _questions(
         yield Question.DATES
 
 
-def _file(meta: bytes, chunks: Iterator[Chunk], syntax: str) -> Iterator[Chunk]:
+def _file(meta: bytes, chunks: Iterator[Chunk], deflated: bool) -> Iterator[Chunk]:
     yield meta
-    yield from writer.deflated(chunks) if syntax == DEFLATED_LITTLE_ENDIAN else chunks
+    yield from writer.deflated(chunks) if deflated else chunks
 
 
 def _texts(part10: Part10, elements: list[Element], charset: CharacterSet) -> Iterator[tuple[int, str, str]]:

@@ -5,6 +5,7 @@ sharing more than a key, and nobody can try out all medical record numbers of a 
 """
 
 import hmac
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,7 +15,7 @@ from app.deid.policy import Dates, PatientIds
 from app.errors import InvalidPolicy
 
 #: UIDs that DICOM itself defines mean the same to everybody (PS3.6 Annex A).
-STANDARD_ROOT: Final = "1.2.840.10008."
+_STANDARD = re.compile(r"1\.2\.840\.10008\.[0-9.]{1,50}")
 #: Bytes of a key; also what a key must have at least.
 KEY_BYTES: Final = 32
 
@@ -54,7 +55,7 @@ class Keyed:
 
     def uid(self, old: str) -> str:
         """Under 2.25, of 128 bits (PS3.5 section B.2)."""
-        return old if old.startswith(STANDARD_ROOT) else _uid(self.key, old)
+        return old if _STANDARD.fullmatch(old) else _uid(self.key, old)
 
     def patient_id(self, old: str) -> str:
         """Raises InvalidPolicy where a table is to name patients and does not name this one."""

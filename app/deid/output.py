@@ -40,7 +40,10 @@ UNSEEN: Final = PixelsSeen()
 
 def flags(policy: Policy, encoding: Encoding, pixels: PixelsSeen, has_pixels: bool) -> dict[int, list[Chunk]]:
     """The elements that say how an instance was de-identified, by tag. Only what was done is claimed."""
-    done = policy.options - (frozenset() if pixels.clean or not has_pixels else {Option.CLEAN_PIXEL_DATA})
+    undone = {Option.CLEAN_VISUAL_FEATURES} | (
+        set() if pixels.clean or not has_pixels else {Option.CLEAN_PIXEL_DATA}
+    )
+    done = policy.options - undone
     codes = [_BASIC, *(_CODES[option] for option in Option if option in done)]
     longitudinal = (
         "MODIFIED"

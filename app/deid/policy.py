@@ -93,6 +93,14 @@ class Policy(_Part):
     pixels: Pixels = Pixels()
     again: bool = Field(False, description="also what already says that it is de-identified")
 
+    @model_validator(mode="after")
+    def _possible(self) -> "Policy":
+        if {Option.RETAIN_FULL_DATES, Option.RETAIN_MODIFIED_DATES} <= self.options:
+            raise ValueError("options: dates are retained in full or modified, not both")
+        if Option.CLEAN_VISUAL_FEATURES in self.options:
+            raise ValueError(f"options: {Option.CLEAN_VISUAL_FEATURES} is nothing that is done here")
+        return self
+
     @property
     def digest(self) -> str:
         """SHA-256 of what it says and of the editions of the tables that it goes by."""

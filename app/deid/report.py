@@ -36,7 +36,7 @@ class Certificate:
 
     def counted(self, one: "Summary") -> None:
         """Count one more instance by its summary."""
-        self.instances += 1
+        self.instances += one.first
         self.changed.update(one.changed)
         self.questions.update(one.questions)
         self.unknown.update(one.unknown)
@@ -95,6 +95,8 @@ class Summary:
     changed: tuple[tuple[str, str, str], ...]
     questions: tuple[str, ...]
     unknown: tuple[str, ...]
+    #: Whether the instance is counted by it: a second pass is of the same one.
+    first: bool = True
 
 
 def summary(result: Result) -> Summary:

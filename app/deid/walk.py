@@ -1,5 +1,6 @@
 """The walk over the elements of an instance, every depth, each by what the policy decides."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
@@ -16,9 +17,18 @@ from app.dicom.part10 import Part10
 from app.dicom.scanner import Scanner
 
 _CHARACTER_SET: Final = 0x00080005
+#: Groups below are commands and meta information, which have no place in a data set.
+_FIRST: Final = 0x00040000
+#: VRs whose values may be text or anything else.
+_UNTOLD: Final = frozenset({"UN", "OB"})
+_STAYS: Final = frozenset({Action.KEEP, Action.CLEAN})
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")
 #: Texts in which a backslash is a character like others (PS3.5 section 6.2).
-_SINGLE: Final = frozenset({"LT", "ST", "UT", "UN"})
+_SINGLE: Final = frozenset({"LT", "ST", "UT"}) | _UNTOLD
 _ORPHAN: Final = Decision(Action.REMOVE, "private without a creator")
+_CLOSED: Final = Decision(Action.REMOVE, "a sequence that cannot be read")
+#: How items begin in either byte order.
+_ITEMS: Final = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
 #: What a cleaned device text may lose: its digits are versions.
 _VERSIONS: Final = frozenset({"date", "number", "phone", "uid", "age"})
 
@@ -64,6 +74,9 @@ class Place(NamedTuple):
     charset: CharacterSet
 
 
+OUTERMOST: Final = Place(None, (), "", CharacterSet())
+
+
 @dataclass
 class Walk:
     """One instance's. `patient_id` is the new one, `days` its shift."""
@@ -88,18 +101,18 @@ class Walk:
             Action.EPOCH: self._epoch,
             Action.CLEAN: self._clean,
             Action.AGE: lambda element, place, decision: self._each(element, replacements.coarser_age),
-            Action.PATIENT_ID: lambda element, place, decision: self.patient_id.encode("latin-1", "replace"),
+            Action.PATIENT_ID: lambda element, place, decision: place.charset.encode(self.patient_id),
         }
 
     def data_set(self, elements: list[Element], place: Place) -> dict[int, Chunks]:
         """What is written for each element of a data set; nothing for those that go."""
-        place = self._with_character_set(elements, place)
+        place = self.place(elements, place)
         creators = self._creators(elements)
         used: set[int] = set()
         out: dict[int, Chunks] = {}
         for element in elements:
             tag = element.tag
-            if tag & 0xFFFF == 0 or tag in creators:
+            if tag & 0xFFFF == 0 or tag in creators or tag < _FIRST:
                 continue
             if tag & 0x10000:
                 chunks = self._private(element, creators.get(_reserved(tag)), place)
@@ -112,6 +125,7 @@ class Walk:
         return out | kept
 
     def _standard(self, element: Element, place: Place) -> Chunks | None:
+        element = self._scanner.disguised(element, len(place.path))
         tag = element.tag
         key = f"{tag:08X}"
         path = (*place.path, key)
@@ -122,7 +136,7 @@ class Walk:
         tag = element.tag
         if creator is None:
             return self._done(element, _ORPHAN, place, f"{tag:08X}")
-        element = self._scanner.disguised(element)
+        element = self._scanner.disguised(element, len(place.path))
         key = private_key(f"{tag:08X}", creator)
         path = (*place.path, key)
         decision = self.decisions.of_private(tag, creator, element.vr, path)
@@ -131,6 +145,8 @@ class Walk:
         return self._done(element, decision, place._replace(path=path), key)
 
     def _done(self, element: Element, decision: Decision, place: Place, key: str) -> Chunks | None:
+        if decision.action in _STAYS and self._is_closed(element):
+            decision = _CLOSED
         action = decision.action
         if action is Action.KEEP and element.items is None:
             return self._originals.whole(element)
@@ -147,6 +163,13 @@ class Walk:
             return self._originals.whole(element)
         self._log(place, key, decision, old)
         return [self.encoding.element(element.tag, element.vr, new)]
+
+    def _is_closed(self, element: Element) -> bool:
+        """Whether its bytes are items that the walk cannot look into: they might hold anything."""
+        untold = element.vr == "UN" or (
+            element.vr == "OB" and element.tag & 0x10000 and not element.fragments
+        )
+        return bool(untold) and self.part10.data[element.offset : element.offset + 4] in _ITEMS
 
     def _sequence(self, element: Element, decision: Decision, place: Place, key: str) -> Chunks | None:
         if decision.action is Action.EMPTY:
@@ -171,7 +194,8 @@ class Walk:
             if element.tag & 0x10000 and 0x10 <= element.tag & 0xFFFF <= 0xFF and element.items is None
         }
 
-    def _with_character_set(self, elements: list[Element], place: Place) -> Place:
+    def place(self, elements: list[Element], place: Place = OUTERMOST) -> Place:
+        """Where the elements of a data set are, read in its own character set."""
         own = next((e for e in elements if e.tag >= _CHARACTER_SET), None)
         if own is None or own.tag != _CHARACTER_SET:
             return place
@@ -203,7 +227,7 @@ class Walk:
         return self._plausible(replacements.shifted_moment(value, self.days))
 
     def _plausible(self, moved: str) -> str:
-        self.record.odd_dates = self.record.odd_dates or moved[:4] < "1900"
+        self.record.odd_dates = self.record.odd_dates or "" < moved[:4] < "1900"
         return moved
 
     def _epoch(self, element: Element, place: Place, decision: Decision) -> bytes | None:
@@ -221,7 +245,7 @@ class Walk:
     def _clean(self, element: Element, place: Place, decision: Decision) -> bytes | None:
         """Text without what identifies; None where there is nothing to take out."""
         old = self._originals.value(element)
-        if element.vr == "UN" and not _readable(old):
+        if element.vr in _UNTOLD and not _readable(old):
             return None
         text, _ = place.charset.decode(old, NAME if element.vr == "PN" else TEXT)
         values = [text] if element.vr in _SINGLE else text.split("\\")
@@ -229,7 +253,8 @@ class Walk:
         kinds = frozenset().union(*(went for _, went in cleaned))
         if not kinds or (decision.loosely and kinds <= _VERSIONS):
             return None
-        return place.charset.encode("\\".join(value for value, _ in cleaned))
+        left = "\\".join(value for value, _ in cleaned)
+        return place.charset.encode(left) if left.strip(" \\\0") else replacements.dummy(element.vr)
 
 
 def _reserved(tag: int) -> int:
@@ -238,5 +263,5 @@ def _reserved(tag: int) -> int:
 
 
 def _readable(value: bytes) -> bool:
-    """Whether the bytes of an unknown VR are text: letters and signs, no control characters."""
-    return value.strip(b" \0").isascii() and value.strip(b" \0").decode("ascii").isprintable()
+    """Whether the bytes of an unknown VR may be text: no control characters but those that text has."""
+    return _CONTROL.search(value.rstrip(b"\0")) is None

@@ -65,17 +65,18 @@ class Scanner(Headers):
             return self._sequence(tag, header, depth, doubtful=bool(by_vendor)), behind
         return self._single(tag, header.vr, header), behind
 
-    def disguised(self, element: Element) -> Element:
+    def disguised(self, element: Element, depth: int) -> Element:
         """An element of unknown VR as the sequence that its bytes are (PS3.5 section 6.2.2), else as it is.
 
-        Only of a little endian instance: its value is little endian in any.
+        Only of a little endian instance: its value is little endian in any. `depth` is how many sequences it
+        lies in.
         """
         end = element.offset + element.length
         if element.vr != "UN" or element.items is not None or element.length < 8 or not self.little_endian:
             return element
         header = Header("SQ", element.offset, element.length, False)
         is_one = self.tag(element.offset, end) == ITEM
-        return self._sequence(element.tag, header, 1, doubtful=True) if is_one else element
+        return self._sequence(element.tag, header, depth, doubtful=True) if is_one else element
 
     def _elements(self, position: int, end: int, explicit: bool, depth: int) -> tuple[list[Element], int]:
         """Elements up to `end`, or up to a delimitation item or padding, which are left to the caller."""

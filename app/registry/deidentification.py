@@ -19,6 +19,10 @@ from app.registry.tables import COLLECTION, DEIDENTIFICATION, DEIDENTIFICATION_L
 PATIENT, UID, IDENTIFIERS = "patient", "uid", "identifiers"
 
 
+#: Rows of the log read at once.
+_TOGETHER = 1_000
+
+
 @dataclass(frozen=True, slots=True)
 class Chosen:
     """A collection's policy as its row has it."""
@@ -81,9 +85,11 @@ def put(
     statement: Any = make(SEALED)
     key = ["collection_id", "kind", "lookup"]
     if anew:
-        statement = statement.on_conflict_do_update(key, set_={"sealed": statement.excluded.sealed})
+        statement = statement.on_conflict_do_update(
+            index_elements=key, set_={"sealed": statement.excluded.sealed}
+        )
     else:
-        statement = statement.on_conflict_do_nothing(key)
+        statement = statement.on_conflict_do_nothing(index_elements=key)
     connection.execute(statement, rows)
 
 
@@ -134,14 +140,17 @@ def log(connection: Connection, submission: int, digest: str, done: Mapping[str,
         connection.execute(insert(DEIDENTIFICATION_LOG), rows)
 
 
-def logged(connection: Connection, submission: int, after: int, limit: int) -> list[tuple[int, str, Any]]:
-    """What was done to the instances of a submission, behind the row `after`: row, UID, JSON."""
-    rows = select(*DEIDENTIFICATION_LOG.c["id", "sop_instance_uid", "changes"]).where(
-        DEIDENTIFICATION_LOG.c.submission_id == submission, DEIDENTIFICATION_LOG.c.id > after
-    )
+def all_logged(connection: Connection, submission: int) -> Iterator[tuple[str, Any]]:
+    """What was done to the instances of a submission, in order: UID and JSON of each."""
+    columns, after = DEIDENTIFICATION_LOG.c["id", "sop_instance_uid", "changes"], 0
     opener = zstandard.ZstdDecompressor()
-    found = connection.execute(rows.order_by(DEIDENTIFICATION_LOG.c.id).limit(limit))
-    return [(row.id, row.sop_instance_uid, orjson.loads(opener.decompress(row.changes))) for row in found]
+    own = select(*columns).where(DEIDENTIFICATION_LOG.c.submission_id == submission)
+    while rows := connection.execute(
+        own.where(DEIDENTIFICATION_LOG.c.id > after).order_by(DEIDENTIFICATION_LOG.c.id).limit(_TOGETHER)
+    ).all():
+        for row in rows:
+            yield row.sop_instance_uid, orjson.loads(opener.decompress(row.changes))
+        after = rows[-1].id
 
 
 def state(connection: Connection, submission: int) -> tuple[str, list[dict[str, Any]]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, or_, select, update
+from sqlalchemy import Connection, bindparam, or_, select, update
 
 from app.access.callers import Caller
 from app.access.decide import NONE, Capabilities, Granted, Unit, by_unit, changes_next

@@ -40,6 +40,7 @@ STATUS: dict[type[errors.Fact], tuple[int, dict[str, str]]] = {
     errors.RangeNotSatisfiable: (416, {}),
     errors.ProviderUnavailable: (503, {"Retry-After": "5"}),
     errors.StoreUnavailable: (503, {"Retry-After": "5"}),
+    errors.KeyUnavailable: (503, {"Retry-After": "60"}),
     errors.DatabaseUnavailable: (503, {"Retry-After": "5"}),
 }
 

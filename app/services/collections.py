@@ -107,6 +107,8 @@ async def change(archive: Archive, caller: Caller, shown: Shown, wanted: Wanted)
     record, values = _record(entry.record.model_dump(mode="json"), wanted.record), wanted.values
     rolling, licence = values.get("rolling", entry.rolling), values.get("licence", entry.licence)
     _check(entry.kind, licence, rolling, record, wanted.sources)
+    if rolling and row.deidentifies:
+        raise InvalidRequest("A collection that de-identifies publishes versions: it cannot be rolling.")
     sources = set(register.sources.get(row.id, ()))
     if wanted.sources is not None:
         # Sources that the caller may not know of are not theirs to leave out.

@@ -1,14 +1,14 @@
 """De-identification at the door: what is stored into a collection with a policy is another instance by then.
 
-What comes is spooled encrypted, with keys that are in this process alone; only when the request is whole, and
-all that identifies its patients is known, does anything of it go on, de-identified. What only the collection's
-key opens is durable before the rows are.
+What comes is spooled encrypted, with keys that are in this process alone; only when the request is whole,
+and all that identifies its patients is known, does anything of it go on, de-identified. What only the
+collection's key opens is durable before the rows are.
 """
 
 import hmac
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from sqlalchemy import Connection
@@ -19,10 +19,10 @@ from app.deid import engine, policy
 from app.deid.engine import Result, Rules
 from app.deid.identity import Keyed
 from app.deid.policy import Policy
-from app.deid.text import Identifiers, harvest
+from app.deid.text import Cleaner, Identifiers, harvest
 from app.dicom import part10, validation
 from app.dicom.store_response import Failed, Stored
-from app.errors import Fact, InvalidInstance, Misconfigured
+from app.errors import Conflict, Fact, InvalidInstance, KeyUnavailable
 from app.index import sources
 from app.index.writer import Place
 from app.registry import deidentification
@@ -67,14 +67,25 @@ def key_check(key: bytes) -> bytes:
     return hmac.digest(key, b"check", "sha256")
 
 
-async def of(archive: Archive, collection: int, slug: str) -> Door:
-    """The door of a collection that has one. Raises Misconfigured where its key is another one now."""
+async def of(into: Root) -> Door | None:
+    """The door of the collection where a root's place is; None where it takes what it is sent as it is.
+
+    Raises KeyUnavailable.
+    """
+    assert into.place
+    register = await into.archive.rights.register()
+    found = next((each for each in register.collections.values() if each.id == into.place.collection), None)
+    return await door(into.archive, found.id, found.slug) if found and found.deidentifies else None
+
+
+async def door(archive: Archive, collection: int, slug: str) -> Door:
+    """The same of a collection that has one."""
     chosen = await archive.database.lookup(lambda connection: deidentification.of(connection, collection))
     if chosen is None:
-        raise Misconfigured("The collection does not de-identify any more: try again.")
+        raise Conflict("The collection does not de-identify any more: send it again.")
     key = await in_thread(archive.keyring.get, slug)
     if key_check(key) != chosen.key_check:
-        raise Misconfigured(f"The key of collection {slug} is not that of its data: bring that one back.")
+        raise KeyUnavailable(f"The key of collection {slug} is not that of its data: bring that one back.")
     return Door(collection, policy.parse(chosen.policy), key)
 
 
@@ -83,6 +94,8 @@ class _Looked:
     """An instance in its spool, and what is known of it."""
 
     spool: Spool
+    sop_class: str
+    instance: str
     patient: str
     source: bytes
     identifiers: Identifiers
@@ -104,7 +117,8 @@ async def through(
     Raises what `arriving` does, StoreUnavailable and DatabaseUnavailable.
     """
     archive = into.archive
-    assert into.place and into.place.submission
+    assert into.place
+    assert into.place.submission
     async with AsyncExitStack() as spools, aclosing(arriving):
         looked: list[_Looked | Failed] = []
         async for arrival in arriving:
@@ -144,7 +158,9 @@ def _seen(spool: Spool, source: bytes, study: str | None) -> _Looked | Failed:
         instance = part10.read(spool.view())
         if study is not None and instance.text(_STUDY) != study:
             return _other_study(instance)
-        return _Looked(spool, engine.patient_of(instance), source, harvest(engine.texts(instance)))
+        uids = instance.text(_SOP_CLASS), instance.text(_INSTANCE)
+        known = harvest(engine.texts(instance))
+        return _Looked(spool, *uids, engine.patient_of(instance), source, known)
     except InvalidInstance as fact:
         return Failed(validation.CANNOT_UNDERSTAND, fact.detail)
 
@@ -220,38 +236,39 @@ def opened(seal: Seal, sealed: bytes | None) -> Identifiers:
     return Identifiers.from_json(cast(list[Any], seal.open(sealed, IDENTIFIERS))) if sealed else Identifiers()
 
 
-async def _treat(
-    archive: Archive, rules: Rules, cleaner: engine.Cleaner, looked: _Looked, done: _Done
-) -> Coming:
+async def _treat(archive: Archive, rules: Rules, cleaner: Cleaner, looked: _Looked, done: _Done) -> Coming:
     try:
         async with archive.examining:
             treated = await in_thread(_treated, rules, cleaner, looked)
     except Fact as fact:
-        return Failed(validation.CANNOT_UNDERSTAND, fact.detail)
-    finally_written = archive.spools.open()
+        return Failed(validation.CANNOT_UNDERSTAND, fact.detail, looked.sop_class, looked.instance)
+    written = archive.spools.open()
     try:
         for chunk in treated.chunks:
             for piece in _pieces(chunk):
-                await finally_written.write(piece)
-        await finally_written.finish()
+                await written.write(piece)
+        await written.finish()
     except BaseException:
-        await finally_written.discard()
+        await written.discard()
         raise
     finally:
         await looked.spool.discard()
     done.uids |= treated.uids
     done.log[treated.instance] = logged(treated)
-    return Treated(finally_written, looked.source, coerced=bool(treated.uids))
+    return Treated(written, looked.source, coerced=bool(treated.uids))
 
 
-def _treated(rules: Rules, cleaner: engine.Cleaner, looked: _Looked) -> Result:
-    instance = part10.read(looked.spool.view())
+def _treated(rules: Rules, cleaner: Cleaner, looked: _Looked) -> Result:
+    whole = looked.spool.view()
+    instance = part10.read(whole)
     result = engine.deidentify(instance, rules, cleaner)
     if not engine.is_removed(instance) or rules.policy.again:
         return result
     if left := engine.left_over(result, rules.identities):
         raise InvalidInstance(f"It says that it is de-identified, but has {', '.join(left[:10])}.")
-    return engine.untouched(instance, result)
+    return replace(
+        result, chunks=iter((memoryview(whole),)), instance=instance.text(_INSTANCE), uids={}, changes=[]
+    )
 
 
 def logged(result: Result) -> dict[str, object]:

@@ -9,15 +9,16 @@ from sqlalchemy import ColumnElement, Connection, and_, false, or_, true
 from app.access.callers import Caller
 from app.archive import Archive
 from app.dicom.resource import Resource
-from app.errors import Forbidden, InvalidRequest, NotFound
+from app.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from app.index import locate, totals
 from app.index.scope import Scope
 from app.index.totals import Totals
 from app.models.collections import APPROVED, CLOSED, OPEN
-from app.registry import audit, submissions, versions
+from app.registry import audit, deidentification, submissions, versions
 from app.registry.submissions import Submission
 from app.registry.tables import COLLECTION, SUBMISSION
 from app.registry.versions import Withdrawal
+from app.services import second_pass
 from app.services.roots import SENDING, enter, known, may_see
 from app.viewer import OWNER, Capability, Viewer
 
@@ -72,22 +73,34 @@ ACTS = {
 
 async def act(archive: Archive, caller: Caller, key: str, what: str) -> None:
     """Put a submission into another state: ACTS. Raises NotSignedIn, NotFound, Forbidden, Conflict."""
-    found, curating = await _mine(archive, caller, key)
+    found, curating = await mine(archive, caller, key)
     by_submitter, before, after = ACTS[what]
     if not (by_submitter or curating):
         raise Forbidden("Submissions are approved by those who curate where they go.")
 
     def write(connection: Connection) -> None:
         versions.turn(connection, found.id, before, after)
+        if deidentification.of(connection, found.collection_id):
+            _deidentified(connection, found, what)
         said = {"submission": found.key}
         audit.enter(connection, caller.name, f"submission.{what}", collection=found.collection_id, **said)
 
     await archive.database.write(write)
 
 
+def _deidentified(connection: Connection, found: Submission, what: str) -> None:
+    """Ask for the second pass where a submission is closed, wait for it before it is approved."""
+    if what == "close":
+        second_pass.ask(connection, found)
+    elif what == "reopen":
+        deidentification.reset(connection, found.id)
+    elif list(deidentification.not_passed(connection, [found.id])):
+        raise Conflict("The second pass of de-identification is not through: close the submission, and wait.")
+
+
 async def withdrawals(archive: Archive, caller: Caller, key: str) -> list[Withdrawal]:
     """What a submission proposes to withdraw. Raises NotSignedIn, NotFound."""
-    found, _ = await _mine(archive, caller, key)
+    found, _ = await mine(archive, caller, key)
     return await archive.database.lookup(lambda connection: versions.proposed(connection, found.id))
 
 
@@ -96,7 +109,7 @@ async def propose(archive: Archive, caller: Caller, key: str, wanted: Sequence[W
 
     Raises NotSignedIn, NotFound, InvalidRequest for what is hidden as for what is unknown, and Conflict.
     """
-    found, _ = await _mine(archive, caller, key)
+    found, _ = await mine(archive, caller, key)
     _, viewer = await enter(archive, caller)
     scope = Scope(found.collection_id)
     for each in wanted:
@@ -115,8 +128,8 @@ async def propose(archive: Archive, caller: Caller, key: str, wanted: Sequence[W
     await archive.database.write(write)
 
 
-async def _mine(archive: Archive, caller: Caller, key: str) -> tuple[Submission, bool]:
-    """The submission, and whether the caller curates where it goes."""
+async def mine(archive: Archive, caller: Caller, key: str) -> tuple[Submission, bool]:
+    """The submission, and whether the caller curates where it goes. Raises NotSignedIn, NotFound."""
     _, viewer = await enter(archive, caller)
     found = await _seen(archive, viewer, key)
     return found, viewer.holds(Capability.CURATE, found.access_unit_id)

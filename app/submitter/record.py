@@ -23,12 +23,13 @@ class Record:
         self.held = folder / "to-decide"
         self.certificate = Certificate(policy)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # It tells a run that was killed early from a folder of somebody else.
+        self._journal.touch()
         self._reasons: list[tuple[str, str]] = []
 
     def finished(self) -> dict[str, dict[str, Any]]:
         """What earlier runs finished, by the trace of each source; a line that a kill cut off is left out."""
-        lines = self._journal.read_bytes().splitlines() if self._journal.exists() else []
-        rows = (_row(line) for line in lines)
+        rows = (_row(line) for line in self._journal.read_bytes().splitlines())
         return {row["source"]: row for row in rows if row}
 
     def skipped(self, row: Mapping[str, Any]) -> None:
