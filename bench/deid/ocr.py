@@ -63,7 +63,7 @@ def planted(random: np.random.Generator, height: int) -> tuple[NDArray[np.float6
 
 
 def measure(images: int, value: float, seed: int = 7) -> Score:
-    """The score over images whose text has this value; within a body of up to 1,800 such text is not legible."""
+    """The score over images whose text has this value; in a body of up to 1,800 such text is not legible."""
     random, score = np.random.default_rng(seed), Score()
     for number in range(images):
         ink, places = planted(random, HEIGHTS[number % len(HEIGHTS)])

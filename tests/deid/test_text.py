@@ -172,6 +172,19 @@ def test_a_hostile_megabyte_takes_linear_time(piece: str) -> None:
     assert time.process_time() - started < 20
 
 
+def test_many_identifiers_cost_no_more() -> None:
+    """Ten thousand of them, as a patient of years may have, are looked for as fast as ten."""
+    headers = [(0x00080050, "SH", str(70_000_000 + 91 * number)) for number in range(5000)]
+    headers += [
+        (0x00081050, "PN", f"Zq{number:b}".translate({48: "a", 49: "e"}) + "ski") for number in range(5000)
+    ]
+    cleaner = Cleaner(harvest(headers), 10)
+    started = time.process_time()
+    for number in range(200):
+        assert cleaner.clean(f"Thorax {number} for 70000091 of Zqeaaski")[1] == {"number", "name"}
+    assert time.process_time() - started < 1
+
+
 def test_a_study_of_short_texts_takes_no_time() -> None:
     texts = planted.rows(planted.KEPT)[:30]
     cleaner = Cleaner(planted.IDENTIFIERS, 10)
