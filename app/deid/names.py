@@ -8,6 +8,7 @@ initials. Which parts stay is said in `vocabulary`.
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 from app.deid.folding import Folded
 from app.deid.lexicon import Lexicon
@@ -18,6 +19,8 @@ Span = tuple[int, int]
 _SHORTEST_GLUED = 4
 #: Parts at least this long are taken out of longer words whatever the rest is.
 _LONG = 7
+#: Words that begin alike for so many letters are told apart one by one.
+_DEEPEST = 24
 _RUN = re.compile(r"[^\W\d_]+")
 
 
@@ -34,8 +37,27 @@ class Part:
 
 
 def alternation(words: Iterable[str]) -> str:
-    """A pattern of these words, the longest first."""
-    return "|".join(re.escape(word) for word in sorted(words, key=lambda word: (-len(word), word)))
+    """A pattern of these words, of two that begin alike the longer first.
+
+    Words share their beginnings, so that what it costs to look for them does not grow with their number.
+    """
+    return _branches(sorted(set(words)), 0)
+
+
+def _branches(words: list[str], depth: int) -> str:
+    """The pattern of sorted words from `depth` on, where they begin to differ."""
+    if len(words) < 2 or depth >= _DEEPEST:
+        return "|".join(re.escape(word[depth:]) for word in reversed(words))
+    rest = [word for word in words if len(word) > depth]
+    groups = (list(group) for _, group in groupby(rest, key=lambda word: word[depth]))
+    branches = [re.escape(group[0][depth]) + _grouped(group, depth + 1) for group in groups]
+    # The word that ends here comes last: the longer ones first.
+    return "|".join([*branches, ""] if len(rest) < len(words) else branches)
+
+
+def _grouped(words: list[str], depth: int) -> str:
+    pattern = _branches(words, depth)
+    return pattern if len(words) == 1 else f"(?:{pattern})"
 
 
 class NameFinder:

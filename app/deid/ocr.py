@@ -20,6 +20,8 @@ Picture = NDArray[np.uint8]
 MISSING = "Text in pixels can only be looked for with the extra `ocr`: pip install 'readingroom[ocr]'."
 #: Larger pictures are read in tiles of this size, which overlap by the longest line likely to be cut.
 _TILE, _OVERLAP = 1280, 256
+#: Pictures are enlarged until their shorter side has so many pixels: letters of 9 pixels are small otherwise.
+_ENLARGED = 960
 #: Lines this likely to be text count; few that are none reach it, few that are do not.
 _LIKELY = 0.3
 #: Pixels around a box that are blanked with it: edges of letters lie outside of what is found.
@@ -118,6 +120,7 @@ def _engine() -> Any:
             "Global.use_cls": False,
             "Global.text_score": _LIKELY,
             "Det.model_path": _model(models, "det"),
+            "Det.limit_side_len": _ENLARGED,
             "Rec.model_path": _model(models, "rec"),
             "EngineConfig.onnxruntime.intra_op_num_threads": 1,
             "EngineConfig.onnxruntime.inter_op_num_threads": 1,

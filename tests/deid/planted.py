@@ -12,6 +12,8 @@ HEADERS = (
     (0x00081060, "PN", "WU^LI"),
     (0x00080090, "PN", "van der Berg^Thijs"),
     (0x0040A075, "PN", "Best^George"),
+    (0x00081070, "PN", "TE"),
+    (0x00081070, "PN", "NA"),
     (0x00100020, "LO", "MRN-0012345"),
     (0x00101000, "LO", "77-88-991\\AB12399"),
     (0x00080050, "SH", "ACC2020771"),
@@ -27,6 +29,7 @@ IDENTIFIERS: Identifiers = harvest(HEADERS)
 
 #: Names in every spelling.
 NAMES = """
+seen by {Mr. Te}
 CT chest of {Anna Schwarzenberg}
 CT chest of {ANNA MARIA SCHWARZENBERG-JONES}
 {Schwarzenberg-Jones, Anna}: MR brain
@@ -257,6 +260,7 @@ age {095Y}
 """
 #: Nothing of these may change.
 KEPT = """
+23Na imaging, TE 90
 CT CHEST W/O CONTRAST
 MR BRAIN LONG TR
 MR LONG BONE
