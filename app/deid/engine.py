@@ -218,7 +218,8 @@ def _questions(
     if document is not None:
         yield Question.DOCUMENT
     asked = walk.decisions.policy.has(Option.CLEAN_PIXEL_DATA)
-    if has_pixels and not pixels.clean and (asked or part10.text(_BURNED_IN_ANNOTATION) == "YES"):
+    doubtful = pixels.doubtful if asked else part10.text(_BURNED_IN_ANNOTATION) == "YES"
+    if has_pixels and not pixels.clean and doubtful:
         yield Question.BURNED_IN
     if walk.record.odd_dates:
         yield Question.DATES

@@ -50,14 +50,18 @@ class Sought:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be done to an instance's pixels: boxes to blank; whether nobody need look when they are."""
+    """What is to be done to an instance's pixels: boxes to blank, and what is so when they are.
+
+    `clean`: they were searched for text. `doubtful`: they were not, or in vain, and some may be there.
+    """
 
     boxes: tuple[Box, ...]
     clean: bool
+    doubtful: bool
 
 
 #: For what could not be looked at.
-NOT_SEEN = Wanted((), clean=False)
+NOT_SEEN = Wanted((), clean=False, doubtful=True)
 
 
 def has_pixels(part10: Part10) -> bool:
@@ -92,7 +96,9 @@ def wanted(part10: Part10, policy: Policy, sought: Sought | None, number: int) -
     found = sought.boxes.get(f"{rows}x{columns}", []) if sought else []
     seen = sought is not None and number not in sought.unread
     boxes = fitted((*known.boxes, *found), rows, columns)
-    return Wanted(tuple(boxes), clean=seen or (policy.pixels.regions and not known.look))
+    # Who asks for no OCR has its rules say where text may be.
+    trusted = not policy.pixels.ocr and policy.pixels.regions and not known.look
+    return Wanted(tuple(boxes), clean=seen, doubtful=not (seen or trusted))
 
 
 def blank_file(path: Path, target: Path, boxes: Iterable[Box]) -> bytes:

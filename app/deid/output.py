@@ -29,10 +29,10 @@ _CODES: Final = {
 
 
 class PixelsSeen(NamedTuple):
-    """Whether text was looked for in the pixels: `clean` where nothing is left for a person to decide."""
+    """Whether the pixels were searched for text, and whether a person has to look at them all the same."""
 
     clean: bool = False
-    blanked: bool = False
+    doubtful: bool = True
 
 
 UNSEEN: Final = PixelsSeen()

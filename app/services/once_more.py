@@ -109,7 +109,7 @@ class Pass:
     async def _blanked(self, path: Path, asked: Wanted, pixels: Spool) -> tuple[Blanked | None, PixelsSeen]:
         """The pixels without what is in the boxes; not clean where they cannot be decoded."""
         if not asked.boxes:
-            return None, PixelsSeen(asked.clean)
+            return None, PixelsSeen(asked.clean, asked.doubtful)
         target = self.archive.spools.folder / keys.fresh()
         try:
             run = self.archive.codecs.run
@@ -120,7 +120,7 @@ class Pass:
         finally:
             await in_thread(target.unlink, missing_ok=True)
         blanked = looking.blanked(said, content)
-        return blanked, PixelsSeen(asked.clean, blanked is not None)
+        return blanked, PixelsSeen(asked.clean, asked.doubtful)
 
     async def _proved(self, before: Path, after: Path, asked: Wanted) -> None:
         await self.archive.codecs.run(
@@ -129,7 +129,7 @@ class Pass:
 
     def _questions(self, instance: Part10, seen: PixelsSeen) -> tuple[Question, ...]:
         policy = self.rules.policy
-        unanswered = policy.has(Option.CLEAN_PIXEL_DATA) and not seen.clean and looking.has_pixels(instance)
+        unanswered = policy.has(Option.CLEAN_PIXEL_DATA) and seen.doubtful and looking.has_pixels(instance)
         return (Question.BURNED_IN,) if unanswered else ()
 
     async def _stored(self, spool: Spool, draft: Draft) -> Entry:

@@ -83,7 +83,7 @@ def _one(task: Task, cleaner: Cleaner) -> Done:
 def _written(task: Task, instance: Part10, cleaner: Cleaner, asked: looking.Wanted) -> Done:
     source = rewrite.Source(instance, lambda offset, length: instance.data[offset : offset + length])
     made = blank(source, asked.boxes) if asked.boxes else None
-    seen = PixelsSeen(asked.clean, made is not None)
+    seen = PixelsSeen(asked.clean, asked.doubtful)
     result = engine.deidentify(instance, _Process.rules, cleaner, made, seen)
     target = task.target if _HARMLESS.issuperset(result.questions) else task.held
     with _writing(target) as half:
