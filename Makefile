@@ -52,8 +52,8 @@ docs: install-dev  ## write docs/conformance.md anew from the code's own tables
 	$(BIN)/readingroom conformance > docs/conformance.md
 
 lock:  ## pin every dependency anew, with hashes (needs uv)
-	$(LOCK) --extra build --extra demo -o requirements.lock
-	$(LOCK) --extra build --extra demo --extra dev -o requirements-dev.lock
+	$(LOCK) --extra build --extra demo --extra ocr -o requirements.lock
+	$(LOCK) --extra build --extra demo --extra ocr --extra dev -o requirements-dev.lock
 
 clean:  ## remove what `make` made; never touches the data
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
 
-from app.database import Database, check_revision
+from app.database import Database
 from app.database import migrate as migrate_database
 from app.deid_cli import analyze, deid
 from app.settings import Settings
-from app.terminal import said_plainly
+from app.terminal import on_database, said_plainly
 
 T = TypeVar("T")
 
@@ -212,7 +212,7 @@ def _ask_password() -> str:
 
 def _on(data: Path | None, database: str | None, work: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
     with said_plainly():
-        return _on_database(Settings.load(data=data, database=database), work)
+        return on_database(Settings.load(data=data, database=database), work)
 
 
 @app.command()
@@ -241,7 +241,7 @@ def audit_verify(data: Data = None, database: DatabaseUrl = None, anchors: Kept 
     with said_plainly(), Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("Reading the audit", total=None)
         kept = audit_check.kept(anchors) if anchors else []
-        found = _on_database(
+        found = on_database(
             Settings.load(data=data, database=database),
             lambda opened: audit_check.verify(
                 opened, kept, lambda done, total: bar.update(task, completed=done, total=total)
@@ -260,17 +260,5 @@ def audit_anchors(data: Data = None, database: DatabaseUrl = None) -> None:
     from app.services import audit_check
 
     with said_plainly():
-        for each in _on_database(Settings.load(data=data, database=database), audit_check.anchors):
+        for each in on_database(Settings.load(data=data, database=database), audit_check.anchors):
             typer.echo(json.dumps(each))
-
-
-def _on_database(settings: Settings, work: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
-    async def run() -> T:
-        await check_revision(settings.database_url)
-        opened = await Database.open(settings.database_url)
-        try:
-            return await work(opened)
-        finally:
-            await opened.close()
-
-    return asyncio.run(run())

@@ -19,7 +19,8 @@ from app.deid.identity import KEY_BYTES
 from app.deid.policy import PRESETS, Policy
 from app.dicom import attributes
 from app.errors import Misconfigured
-from app.terminal import progress, said_plainly
+from app.settings import Settings
+from app.terminal import on_database, progress, said_plainly
 
 #: What stands in both Patient ID and Patient's Name (PS3.5 section 6.2).
 _IDENTIFIER = re.compile(r"[^\\^=\x00-\x1f]{1,64}")
@@ -89,6 +90,42 @@ def key(path: Annotated[Path, typer.Argument(metavar="FILE")]) -> None:
     """Make a key. Who has it can tell who is who; without it nobody can go on with the same pseudonyms."""
     with said_plainly():
         make_key(path)
+
+
+@deid.command()
+def export(
+    collection: Annotated[str, typer.Argument(metavar="COLLECTION")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where patient.csv and uid.csv go.")],
+    data: Annotated[Path | None, typer.Option(help="The archive's folder.")] = None,
+    database: Annotated[str | None, typer.Option(help="The archive's database.")] = None,
+) -> None:
+    """Write which identifier became which in a collection of this archive, for the holder of its key."""
+    from app.keyring import Keyring
+    from app.services import crosswalks
+
+    with said_plainly():
+        settings = Settings.load(data=data, database=database)
+        keyring = Keyring(settings.keys or settings.data / "keys")
+        written = on_database(settings, lambda opened: crosswalks.export(opened, keyring, collection, folder))
+        typer.echo(f"{written['patient']} patients and {written['uid']} UIDs are in {folder}.")
+
+
+@deid.command()
+def forget(
+    collection: Annotated[str, typer.Argument(metavar="COLLECTION")],
+    data: Annotated[Path | None, typer.Option(help="The archive's folder.")] = None,
+    database: Annotated[str | None, typer.Option(help="The archive's database.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete the crosswalk of a collection of this archive: nobody can tell any more who was who."""
+    from app.services import crosswalks
+
+    with said_plainly():
+        settings = Settings.load(data=data, database=database)
+        if not yes:
+            typer.confirm(f"Delete the crosswalk of {collection} for ever?", abort=True)
+        gone = on_database(settings, lambda opened: crosswalks.forget(opened, collection))
+        typer.echo(f"{gone} sealed rows are gone. Delete the key too.")
 
 
 @deid.command()

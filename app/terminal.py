@@ -1,14 +1,20 @@
 """What all commands share at the terminal: facts said plainly, and progress."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from app.database import Database, check_revision
 from app.errors import Fact
+from app.settings import Settings
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -25,3 +31,17 @@ def progress() -> Progress:
     """A bar with how many are done and how long the rest will take, out of the way of the output."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=Console(stderr=True))
+
+
+def on_database(settings: Settings, work: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
+    """Do something with the database of these settings, whose schema must be this version's."""
+
+    async def run() -> T:
+        await check_revision(settings.database_url)
+        opened = await Database.open(settings.database_url)
+        try:
+            return await work(opened)
+        finally:
+            await opened.close()
+
+    return asyncio.run(run())

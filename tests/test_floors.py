@@ -64,6 +64,7 @@ KEPT_TO = {
     "gdcm": {"dicom"},
     "imagecodecs": {"dicom"},
     "numpy": {"dicom", "deid"},
+    "rapidocr": {"deid"},
     "prometheus_client": {"routers"},
 }
 LEVEL = {room: height for height, (_, rooms) in enumerate(reversed(FLOORS)) for room in rooms}

@@ -18,17 +18,21 @@ _TIME = r"(?:\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?\s{1,3}(?:[A-Z]{3,4}\s{1,3})?)?"
 _WEEKDAY = r"(?:\b(?P<w>(?:Mon|Tues?|Wed(?:nes)?|Thu(?:rs)?|Fri|Sat(?:ur)?|Sun)(?:day)?)[.,]{0,2}\s{1,3})?"
 _ORDINAL = r"(?P<o>st|nd|rd|th)?"
 _ALONE, _END = r"(?<!\d)(?<!\d[-./])", r"(?!\d)"
-_UNIT = r"(?!\s?(?:mm|cm|mg|ml|ms|kv|ma|hz|gy|mhz|%|x|sec|min|slices?|images?|frames?)\b)(?!\.\d)"
+_UNIT = (
+    r"(?!\s?(?:mm|cm|mg|ml|ms|kv|ma|hz|gy|mhz|%|x|sec|min|slices?|images?|frames?|deg|degrees?|b-?values?)\b)"
+    r"(?!\.\d)"
+)
 _NUMERIC = tuple(
-    re.compile(form)
+    re.compile(form, re.IGNORECASE)
     for form in (
         # 20200131, 20200131101112.123
         rf"(?<!\d)(?<!\d\.)(?P<y>{_YEAR})(?P<m>0[1-9]|1[0-2])(?P<d>0[1-9]|[12]\d|3[01])"
         rf"(?:(?!\d)|(?=(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d)?(?!\d)))",
         # 2020-01-31, 2020/1/31, 2020.01.31, 2020_01_31
-        rf"{_ALONE}(?P<y>{_YEAR})(?P<s>[-/._])(?P<m>\d\d?)(?P=s)(?P<d>\d\d?){_END}(?!\.\d)",
+        rf"{_ALONE}(?P<y>{_YEAR})(?P<s>[-/_])(?P<m>\d\d?)(?P=s)(?P<d>\d\d?){_END}(?!\.\d)",
+        rf"{_ALONE}(?P<y>{_YEAR})\.(?P<m>\d\d)\.(?P<d>\d\d){_END}(?!\.\d)",
         # 31.01.2020, 1/31/2020, 31-01-20
-        rf"{_ALONE}(?P<a>\d\d?)(?P<s>\s?[-/._]\s?)(?P<b>\d\d?)(?P=s)(?P<y>{_YEAR}|\d\d){_END}(?!(?P=s)\d)",
+        rf"{_ALONE}(?P<a>\d\d?)(?P<s>\s?[-/._]\s?)(?P<b>\d\d?)(?P=s)(?P<y>{_YEAR}|\d\d){_END}(?!(?P=s)\d){_UNIT}",
         # 01/2020, 2020-01
         rf"{_ALONE}(?P<m>0[1-9]|1[0-2])[/](?P<y>{_YEAR}){_END}(?!/)",
         rf"{_ALONE}(?P<y>{_YEAR})-(?P<m>0[1-9]|1[0-2]){_END}(?!-)",
@@ -54,6 +58,11 @@ _WORTH = re.compile(
     r"(?:19|20)\d{6}|\d\s?[-/._]\s?\d{1,2}\s?[-/._]\s?\d|\d/(?:19|20)\d\d|(?:19|20)\d\d-[01]\d"
 )
 _RUN = re.compile(r"[^\W\d_]{3,12}")
+_BIRTH = re.compile(
+    r"\b(?:dob|born|birth(?:\s?date|day)?|geb|geboren|née?)\b[.:=\s]{0,3}(?:on\s|am\s)?$", re.IGNORECASE
+)
+#: How far back such a word is looked for.
+_BEFORE = 24
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 #: In a date without them, the day and the year that stand for them: the middle of a month, a leap year.
 _ANY_DAY, _ANY_YEAR = 15, 2000
@@ -74,11 +83,14 @@ class Found:
         """Its range of the text."""
         return self.match.span()
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether it says day, month and year."""
+    def is_birth(self, births: frozenset[str]) -> bool:
+        """Whether it is one of these birth dates (`YYYYMMDD`), in any century, or stands as somebody's."""
+        start = self.match.start()
+        if _BIRTH.search(self.match.string[max(0, start - _BEFORE) : start]):
+            return True
         parts = self.match.groupdict()
-        return bool(parts.get(self.groups[0]) and parts.get("y"))
+        whole = parts.get(self.groups[0]) and parts.get("y")
+        return bool(whole) and f"{self.day:%y%m%d}" in {birth[2:] for birth in births}
 
 
 def find(text: str) -> list[Found]:

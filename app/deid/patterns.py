@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from app.deid.names import Span
-from app.deid.vocabulary import is_ordinary
+from app.deid.vocabulary import is_common, is_ordinary
 
 Finding = tuple[str, Span, str]
 """Kind, range, and what stands there instead."""
@@ -19,10 +19,11 @@ _URL = re.compile(
     r"(?:/[^\s<>\"\\]*)?",
     re.IGNORECASE,
 )
+_IP = re.compile(r"\bip(?:\saddress)?[:=\s]{1,3}(?P<v>\d{1,3}(?:\.\d{1,3}){3})(?![\w.])", re.IGNORECASE)
 _BEFORE, _AFTER = r"(?<![\w.])", r"(?![\w])(?!\.\d)"
 _PHONE = re.compile(
     # +49 (0) 89 1234-567, 001 617 ...
-    rf"{_BEFORE}(?:\+|00)[1-9]\d{{0,2}}(?:[-. ()/]{{1,3}}\d{{1,5}}){{2,6}}{_AFTER}"
+    rf"{_BEFORE}(?:\+|00)[1-9]\d{{0,2}}(?:[-. ()/]{{1,3}}\d{{1,8}}){{2,6}}{_AFTER}"
     rf"|{_BEFORE}\+[1-9]\d{{8,14}}{_AFTER}"
     # (617) 555-1234, 617-555-1234, 1.617.555.1234
     rf"|(?<![\w.])(?:1[-. ])?\([2-9]\d\d\)\s?\d{{3}}[-. ]?\d{{4}}{_AFTER}"
@@ -37,7 +38,7 @@ _PHONE_LABEL = re.compile(
     r"\b[.:#\s]{0,4}(?:at\s)?(?P<v>[+(]?\d(?:[-. ()/]{0,2}\d){4,18})(?:\s?(?:ext|x)\.?\s?\d{1,6})?",
     re.IGNORECASE,
 )
-_EXTENSION = re.compile(r"\b(?:ext|extension)\b\.?[:\s]{0,2}(?P<v>\d{3,6})\b", re.IGNORECASE)
+_EXTENSION = re.compile(r"\b(?:ext|extension|pager|beeper)\b\.?[:#\s]{0,2}(?P<v>\d{3,6})\b", re.IGNORECASE)
 #: Labels whose value always identifies, and labels that must be set off from it (`ID: 12345`).
 _STRONG = (
     r"mrn|mr\s?#|ssn|sin|nhs(?:\s?n(?:o|umber|r))?|social security(?:\s?n(?:o|umber))?|medicare|medicaid|"
@@ -58,7 +59,15 @@ _NUMBER = re.compile(
     rf"|(?:{_WEAK})\s?[:=#]{{1,2}}\s{{0,3}}{_VALUE.format('x')})",
     re.IGNORECASE,
 )
-_SSN = re.compile(r"(?<![\w.-])(?!000|666|9\d\d)\d{3}-\d{2}-\d{4}(?![\w-])")
+_SSN = re.compile(
+    r"(?<![\w.-])(?!000|666|9\d\d)\d{3}-\d{2}-\d{4}(?![\w-])"
+    r"|(?<![^\W_])(?:(?<=ssn )|(?<=ssn: )|(?<=security ))\d{3} \d{2} \d{4}\b",
+    re.IGNORECASE,
+)
+_BIRTH = re.compile(
+    r"\b(?:dob|birth\s?date|date\sof\sbirth|geb|geburtsdatum)\b[.:=\s]{0,3}(?P<v>\d{6}(?:\d\d)?)\b",
+    re.IGNORECASE,
+)
 _FEWEST_DIGITS = 3
 _OLD = r"(?:9\d|1[0-3]\d)"
 _YEARS = (
@@ -69,7 +78,7 @@ _AGE = re.compile(
     rf"(?<![\w.])0?(?P<a>{_OLD})(?=[-\s]{{0,2}}{_YEARS})"
     rf"|(?<![\w.])(?P<b>09\d|1[0-3]\d)y\b"
     rf"|\b(?:aged?|alter|edad)\b(?:\s(?:of|is))?[:=\s]{{1,3}}0?(?P<c>{_OLD})(?![\w.+])(?!\s?(?:days?|weeks?|months?|mm|ms|%))"
-    rf"|\b(?:aged?|alter|edad)[:=\s]{{1,3}}(?P<d>09\d|1[0-3]\d)y\b",
+    rf"|\b(?:aged?|alter|edad)[:=\s]{{1,3}}0?(?P<d>{_OLD})y\b",
     re.IGNORECASE,
 )
 _CAPITAL = r"[A-ZÀ-ÖØ-Þ][\w'’-]{1,30}"
@@ -80,7 +89,7 @@ _STREET = re.compile(
     r"(?:,?\s(?:Apt|Apartment|Suite|Ste|Unit|Floor|Fl|#)\.?\s?\w{1,6})?"
 )
 _TOWN = re.compile(
-    rf"(?:{_CAPITAL}\s){{0,2}}{_CAPITAL},?\s(?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|"
+    rf"(?:{_CAPITAL}\s){{0,2}}{_CAPITAL},\s(?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|"
     r"PA|RI|S[CD]|T[NX]|UT|V[AT]|W[AIVY])\s\d{5}(?:-\d{4})?\b"
     r"|\b[PF]\.?\s?O\.?\s?Box\s\d{1,7}\b"
     rf"|\b(?:Zip|ZIP|zip)(?:\s?[Cc]ode)?[:\s]{{1,3}}\d{{5}}(?:-\d{{4}})?\b"
@@ -91,13 +100,13 @@ _TOWN = re.compile(
 _PERSON_WORD = r"[A-ZÀ-ÖØ-Þ](?:[\w'’]{1,30}(?:-[\w'’]{1,30})?|\.)"
 _TITLE = r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|Herr|Frau|Mme)\b\.?|\b(?:MR|MRS|DR|PROF)\.)\s{1,3}"
 _LABEL = (
-    r"\b(?i:name|physician|operator|radiologist|technologist|technician|attn|surgeon|oncologist|cardiologist|nurse)\s?[:=]"
+    r"\b(?i:(?:patient)?name|physician|signed|signature|author|reader|operator|radiologist|technologist|technician|attn|surgeon|oncologist|cardiologist|nurse)\s?[:=]\s?"
     r"|\b(?i:(?:dictated|signed|reviewed|reported|performed|read|referred|requested|ordered|transcribed|approved|verified|"
-    r"interpreted|acquired|scanned|entered|seen)\sby)\b:?"
+    r"interpreted|acquired|scanned|entered|seen)\sby)\b(?::|(?=\s))"
 )
 _PERSON = rf"{_PERSON_WORD}(?:[\s,.^]{{1,2}}{_PERSON_WORD}){{0,3}}"
 _THIRD = re.compile(
-    rf"(?:{_LABEL})\s{{1,3}}(?P<v>(?:{_TITLE}){{0,2}}(?P<n>{_PERSON}))|(?P<w>(?:{_TITLE}){{1,2}}(?P<m>{_PERSON}))"
+    rf"(?:{_LABEL})\s{{0,3}}(?P<v>(?:{_TITLE}){{0,2}}(?P<n>{_PERSON}))|(?P<w>(?:{_TITLE}){{1,2}}(?P<m>{_PERSON}))"
 )
 _WORDS = re.compile(r"[^\W\d_]+")
 
@@ -126,29 +135,32 @@ def _ages(text: str) -> Iterator[Finding]:
         yield "age", match.span(str(match.lastgroup)), "90+"
 
 
-def _third_persons(text: str) -> Iterator[Finding]:
+def third_persons(text: str) -> Iterator[Finding]:
     """A name behind a title or label, up to the first word that is none."""
     for match in _THIRD.finditer(text):
         whole, name = ("v", "n") if match["v"] else ("w", "m")
         start = end = match.start(name)
         for word in _WORDS.finditer(text, start, match.end(name)):
-            if len(word.group()) > 1 and is_ordinary(word.group().lower()):
+            titled = word.start() == start > match.start(whole)
+            if len(word.group()) > 1 and (is_common if titled else is_ordinary)(word.group().lower()):
                 break
             end = word.end()
         if end - start > 1:
             yield "name", (match.start(whole), end), ""
 
 
-#: In this order: what an earlier one finds, a later one does not see. With each, what a text must have.
-FINDERS: tuple[tuple[Callable[[str], bool], Callable[[str], Iterator[Finding]]], ...] = (
-    (lambda text: "@" in text, _whole("email", _EMAIL)),
-    (lambda text: "." in text, _whole("url", _URL)),
-    (lambda text: "." in text or ":" in text or " " in text, _third_persons),
+#: In this order, each with what a text must have for it: what one finds, those behind it do not see.
+FINDERS: tuple[tuple[str, Callable[[str], Iterator[Finding]]], ...] = (
+    ("@", _whole("email", _EMAIL)),
+    (".", _whole("url", _URL)),
+    ("/", _whole("url", _URL)),
+    (".", _values("url", _IP)),
 )
 #: Those that only a text with digits needs, and how many it must have.
 DIGIT_FINDERS: tuple[tuple[int, Callable[[str], Iterator[Finding]]], ...] = (
-    (3, _values("number", _NUMBER)),
     (9, _whole("number", _SSN)),
+    (6, _values("date", _BIRTH)),
+    (3, _values("number", _NUMBER)),
     (7, _whole("phone", _PHONE)),
     (5, _values("phone", _PHONE_LABEL)),
     (3, _values("phone", _EXTENSION)),

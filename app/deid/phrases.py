@@ -13,7 +13,7 @@ _LETTERS_BEFORE, _LETTERS_AFTER = r"(?<![^\W\d_])", r"(?![^\W\d_])"
 _DIGIT_BEFORE, _DIGIT_AFTER = r"(?<!\d)", r"(?!\d)"
 _COUNTRY = r"(?:\+\d{1,3}[-. ()/]{0,3}|\b1[-. ()/]{1,3})?"
 #: Fewer digits than these tell no one from another: sizes, counts and years look the same.
-_FEWEST_DIGITS, _FEWEST_WITH_LETTERS, _FEWEST_OF_PHONE = 5, 3, 7
+_FEWEST_DIGITS, _FEWEST_WITH_LETTERS, _FEWEST_OF_PHONE, _FEWEST_WITH_COUNTRY = 5, 3, 7, 9
 _SHORTEST_WORD = 4
 _SHORTEST_PLACE = 5
 
@@ -92,6 +92,8 @@ def _phone(text: str) -> Iterator[str]:
         if len(core) >= _FEWEST_OF_PHONE and core.isdecimal():
             spaced = r"[-. ()/]{0,3}".join(core)
             yield rf"{_COUNTRY}\(?{_DIGIT_BEFORE}0*{spaced}{_DIGIT_AFTER}"
+            if len(core) >= _FEWEST_WITH_COUNTRY:
+                yield rf"{_DIGIT_BEFORE}\+?\d{{0,5}}{core}{_DIGIT_AFTER}"
 
 
 def _phones_within(text: str) -> list[str]:
@@ -141,7 +143,7 @@ def _telling(pieces: list[str]) -> list[str]:
 
 
 def _phrase(pieces: list[str]) -> str:
-    return _bounded(pieces, r"[\W_]{0,3}")
+    return _bounded(pieces, r"(?:'?s)?[\W_]{0,3}")
 
 
 def _word(word: str) -> str:

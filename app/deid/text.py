@@ -14,13 +14,13 @@ from app.deid.folding import fold
 from app.deid.identifiers import BIRTH, Identifiers, harvest
 from app.deid.lexicon import lexicon
 from app.deid.names import NameFinder, alternation
-from app.deid.patterns import DIGIT_FINDERS, FINDERS
+from app.deid.patterns import DIGIT_FINDERS, FINDERS, third_persons
 from app.deid.phrases import PhraseFinder
 
 __all__ = ["Cleaner", "Identifiers", "harvest"]
 
 _DIGIT = re.compile(r"\d")
-_UID = re.compile(r"(?<![\w.])[012]\.(?:0|[1-9]\d{0,38})(?:\.\d{1,39}){1,30}(?!\w)")
+_UID = re.compile(r"(?<![\w.])[012]\.(?:0|[1-9]\d{0,38})(?:\.\d{1,39})+(?!\w)")
 _UID_ROOTS = (
     "1.2.840.",
     "1.3.6.1.",
@@ -84,7 +84,7 @@ class Cleaner:
     def _clean(self, text: str) -> tuple[str, frozenset[str]]:
         kinds: set[str] = set()
         has_digits = _DIGIT.search(text) is not None
-        cleaned = self._replace_uids(text, kinds) if has_digits else text
+        cleaned = self._without(text, self._uids(text), kinds) if has_digits and self._uid else text
         for _ in range(_PASSES):
             before = cleaned
             cleaned = self._remove(cleaned, kinds)
@@ -93,7 +93,7 @@ class Cleaner:
         return "", frozenset(kinds)
 
     def _finish(self, text: str, kinds: set[str], has_digits: bool) -> tuple[str, frozenset[str]]:
-        """Dates move once, at the end; where they go, `_remove` has taken them."""
+        """Dates move once, at the end, as UIDs are replaced once; where they go, `_remove` has taken them."""
         if has_digits and self._shift is not None:
             found = dates.find(text)
             if found:
@@ -103,10 +103,13 @@ class Cleaner:
 
     def _remove(self, text: str, kinds: set[str]) -> str:
         """One pass: each finder sees what the one before has left."""
-        text = self._without(text, self._own(text), kinds)
-        for has, find in FINDERS:
-            if has(text):
+        if self._uid is None:
+            text = self._without(text, self._uids(text), kinds)
+        for sign, find in FINDERS:
+            if sign in text:
                 text = self._without(text, (Cut(*each) for each in find(text)), kinds)
+        text = self._without(text, self._own(text), kinds)
+        text = self._without(text, (Cut(*each) for each in third_persons(text)), kinds)
         digits = len(_DIGIT.findall(text))
         for fewest, find in DIGIT_FINDERS:
             if digits >= fewest:
@@ -129,21 +132,18 @@ class Cleaner:
 
     def _gone_dates(self, text: str) -> Iterator[Cut]:
         """Dates that go: all without a shift, else the patient's birth dates."""
-        if self._shift is None or self._births:
-            for found in dates.find(text):
-                if self._shift is None or (found.is_whole and f"{found.day:%Y%m%d}" in self._births):
-                    yield Cut("date", found.span)
-
-    def _replace_uids(self, text: str, kinds: set[str]) -> str:
-        return self._without(text, self._uids(text), kinds)
+        for found in dates.find(text):
+            if self._shift is None or found.is_birth(self._births):
+                yield Cut("date", found.span)
 
     def _uids(self, text: str) -> Iterator[Cut]:
         for match in _UID.finditer(text):
             uid = match.group()
             if is_uid(uid) and not uid.startswith(_STANDARD):
-                yield Cut("uid", match.span(), self._uid(uid) if self._uid else "")
+                replace = self._uid if len(uid) <= _LONGEST_UID else None
+                yield Cut("uid", match.span(), replace(uid) if replace else "")
 
 
 def is_uid(text: str) -> bool:
     """Whether numbers with dots are a UID rather than a version: long, or of a root that is known."""
-    return len(text) <= _LONGEST_UID and (text.startswith(_UID_ROOTS) or len(text) >= _SHORTEST_UID)
+    return text.startswith(_UID_ROOTS) or len(text) >= _SHORTEST_UID

@@ -28,7 +28,17 @@ PARTICLES = _read("particles.txt")
 
 @cache
 def _words() -> frozenset[str]:
-    return _read("medical-words.txt") | _read("common-words.txt") | PARTICLES | NOBODY
+    return _read("medical-words.txt") | _common() | PARTICLES | NOBODY
+
+
+@cache
+def _common() -> frozenset[str]:
+    return _read("common-words.txt")
+
+
+def is_common(word: str) -> bool:
+    """Whether this folded word is so common that even a title before it makes no name of it."""
+    return word in _common()
 
 
 def is_ordinary(word: str) -> bool:

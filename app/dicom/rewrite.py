@@ -24,7 +24,8 @@ _PHOTOMETRIC_INTERPRETATION, _PLANAR_CONFIGURATION = 0x00280004, 0x00280006
 _CHUNK = 1 << 20
 
 Read = Callable[[int, int], bytes]
-_OFFSET_TABLES = (EXTENDED_OFFSET_TABLE, EXTENDED_OFFSET_TABLE_LENGTHS)
+#: What is wrong once frames are encoded anew.
+OFFSET_TABLES = frozenset((EXTENDED_OFFSET_TABLE, EXTENDED_OFFSET_TABLE_LENGTHS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ def _preamble(part10: Part10, uid: str, sop_instance_uid: str | None) -> bytes:
 
 def _data_set(source: Source, replaced: Mapping[int, Iterable[bytes]] | None = None) -> Iterator[bytes]:
     changed: Mapping[int, Iterable[bytes]] = replaced or dict(_changed(source))
-    present = {e.tag: e for e in source.part10.dataset if e.tag & 0xFFFF and e.tag not in _OFFSET_TABLES}
+    present = {e.tag: e for e in source.part10.dataset if e.tag & 0xFFFF and e.tag not in OFFSET_TABLES}
     for tag in sorted({*present, *changed}):
         if tag in changed:
             yield from changed[tag]
@@ -201,11 +202,11 @@ def _decoded(source: Source, element: Element) -> Iterator[bytes]:
     vr = "OW" if before.bits_allocated > 8 else "OB"
     yield writer.header(PIXEL_DATA, vr, length + length % 2)
     parts = (index.assemble(n, [source.read(*r) for r in index.ranges(n)]) for n in range(1, index.count + 1))
-    yield from _joined((pixels.decode_frame(part, uid, before) for part in parts), bits)
+    yield from joined((pixels.decode_frame(part, uid, before) for part in parts), bits)
     yield writer.padding(vr, length)
 
 
-def _joined(decoded: Iterator[bytes], bits: int) -> Iterator[bytes]:
+def joined(decoded: Iterator[bytes], bits: int) -> Iterator[bytes]:
     """Frames of `bits` bits one after another; bits that one leaves of its last byte, the next takes."""
     if bits % 8 == 0:
         yield from decoded

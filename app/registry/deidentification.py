@@ -85,9 +85,11 @@ def put(
     statement: Any = make(SEALED)
     key = ["collection_id", "kind", "lookup"]
     if anew:
-        statement = statement.on_conflict_do_update(key, set_={"sealed": statement.excluded.sealed})
+        statement = statement.on_conflict_do_update(
+            index_elements=key, set_={"sealed": statement.excluded.sealed}
+        )
     else:
-        statement = statement.on_conflict_do_nothing(key)
+        statement = statement.on_conflict_do_nothing(index_elements=key)
     connection.execute(statement, rows)
 
 

@@ -170,6 +170,19 @@ Dictated by {Helen Fischer}
 seen by {Dr. Petrov} today
 {Mrs. Castellano} lying
 {Prof. Yamamoto} asked
+dob {440212} MR
+DOB: {03/04/1951} MR
+signed: {A. Wagner}
+Performed by: {K. Bauer}
+Name={Jane Doe}
+PatientName: {Jane}
+{Mrs. Jane A. Doe-Miller} was scanned
+IP: {192.168.1.12}
+ssn {123 45 6789}
+Unit No {55-44-33}
+{0016175550199}
+{+44 20 7946 0958}
+C:/data/{ANNA_JONES}/{0012345}/img
 UID {1.2.840.113619.2.55.3.2831178355.123}
 {2.25.329800735698586629295641978511506172918} key
 see {1.3.6.1.4.1.14519.5.2.1.7009.9004.1}
@@ -346,6 +359,15 @@ Gleason 3+4=7
 PSA 4.5 ng/ml
 HU -1000
 matrix 320 256
+8/10/15 mm
+5/10/15 b-values
+T1 10/20/30 deg
+version 2015.3.4
+EPI 2020.1.1
+O2 sat 95% age 45
+Study ID 88123
+see 10.1000/182
+kVp 80/100/120
 FOV 240x240
 8 channel head coil
 HeadNeck_20

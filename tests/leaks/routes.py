@@ -125,6 +125,9 @@ BESIDE: dict[str, list[str]] = {
     "/api/v1/submissions": ["", _COLLECTION, "?limit=1"],
     "/api/v1/submissions/{submission}": [""],
     "/api/v1/submissions/{submission}/withdrawals": [""],
+    "/api/v1/submissions/{submission}/deidentification": [""],
+    "/api/v1/submissions/{submission}/certificate": [""],
+    _NAMED + "/deidentification": [""],
     _NAMED + "/versions": ["", "?limit=1"],
     _NAMED + "/versions/{version}": [""],
     _NAMED + "/versions/{version}/changes": ["", "?limit=1"],
@@ -167,6 +170,7 @@ PUBLIC = {"/healthz", "/readyz", "/metrics"}
 CHANGING: dict[str, str] = {
     "/api/v1/collections/{collection}/purges": "tests/test_purge.py",
     "/api/v1/submissions/{submission}/{act}": "tests/routers/test_versions.py",
+    "/api/v1/submissions/{submission}/deidentification/release": "tests/routers/test_doors.py",
     _NAMED + "/units/{unit}/series": "tests/routers/test_sites.py",
     "/api/v1/tokens/{token}/rotate": "tests/routers/test_tokens.py",
     "/api/v1/collections/{collection}/requests": "tests/routers/test_requests.py",
