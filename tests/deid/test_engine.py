@@ -3,6 +3,7 @@
 import contextlib
 import time
 import warnings
+from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -174,8 +175,6 @@ def test_equal_uids_become_one_and_times_between_dates_stay() -> None:
     assert after.ReferencedImageSequence[0].ReferencedSOPInstanceUID == after.SOPInstanceUID
     assert after.file_meta.MediaStorageSOPInstanceUID == after.SOPInstanceUID
     study, series = after["StudyDate"].value, after["SeriesDate"].value
-    from datetime import datetime
-
     gone = datetime.strptime(series, "%Y%m%d") - datetime.strptime(study, "%Y%m%d")
     assert gone.days == 30
     assert study != "20240101"
