@@ -1,5 +1,6 @@
 """Encapsulated documents: nobody cleans a letter by rules, so an empty one takes its place."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from app.deid.encoding import Chunk, Encoding
@@ -12,7 +13,7 @@ _EMPTY_XML: Final = b'<?xml version="1.0" encoding="UTF-8"?><ClinicalDocument xm
 _EMPTY_STL: Final = bytes(84)
 
 
-def taken_out(part10: Part10, elements: dict[int, list[Chunk]], encoding: Encoding) -> bytes | None:
+def taken_out(part10: Part10, elements: dict[int, Iterable[Chunk]], encoding: Encoding) -> bytes | None:
     """Put a valid empty document into `elements`; what stood there, None where there is no document."""
     found = part10.get(_DOCUMENT)
     if found is None:

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final
 
 from app.deid import documents, output
 from app.deid.actions import Action
+from app.deid.blank import Blanked
 from app.deid.decisions import Again, Decisions
 from app.deid.encoding import Chunk
 from app.deid.identity import Identities
@@ -44,18 +45,12 @@ class Question(StrEnum):
     NOT_DE_IDENTIFIED = "it says that it is de-identified, and is not"
 
 
-class Blanked(NamedTuple):
-    """Pixel data with regions blanked: the elements that changed, whole, and its encoding now."""
-
-    transfer_syntax_uid: str
-    elements: Mapping[int, Iterable[Chunk]]
-
-
 @dataclass(frozen=True)
 class Result:
     """An instance as it goes out, and its SOP Instance UID.
 
-    `chunks` lie partly in the bytes of the source, which must stay there.
+    `chunks` lie partly in the bytes of the source, which must stay there; those of blanked pixels are made as
+    they are read, and raise what that does.
     """
 
     chunks: Iterator[Chunk]
@@ -135,10 +130,10 @@ def deidentify(
         identities.patient_id(patient),
         identities.shift(patient),
     )
-    elements = walk.data_set(part10.dataset, OUTERMOST)
+    elements: dict[int, Iterable[Chunk]] = {**walk.data_set(part10.dataset, OUTERMOST)}
     document = documents.taken_out(part10, elements, walk.encoding)
     if blanked:
-        elements |= {tag: list(chunks) for tag, chunks in blanked.elements.items()}
+        elements |= blanked.elements
     has_pixels = any(tag in elements for tag in _PIXELS)
     elements |= output.flags(rules.policy, walk.encoding, pixels, has_pixels)
     elements |= _always(walk, elements)
@@ -167,7 +162,7 @@ def require(part10: Part10, tag: int) -> str:
     return value
 
 
-def _always(walk: Walk, elements: Mapping[int, list[Chunk]]) -> dict[int, list[Chunk]]:
+def _always(walk: Walk, elements: Mapping[int, Iterable[Chunk]]) -> dict[int, list[Chunk]]:
     """Who the patient is now, where the source left it out."""
     charset = walk.place(walk.part10.dataset).charset
     called = charset.encode(walk.patient_id)
@@ -177,17 +172,27 @@ def _always(walk: Walk, elements: Mapping[int, list[Chunk]]) -> dict[int, list[C
     }
 
 
-def cleaned_again(part10: Part10, rules: Rules, cleaner: Cleans) -> tuple[list[Chunk], list[Change]] | None:
-    """A de-identified instance, its texts cleaned by what is known by now; None where nothing changes."""
+def finished(
+    part10: Part10, rules: Rules, cleaner: Cleans, blanked: Blanked | None, pixels: PixelsSeen
+) -> tuple[list[Change], Iterator[Chunk]] | None:
+    """A de-identified instance gone through once more: its texts, by what is known by now, and its pixels.
+
+    What changed in the texts, and the instance; None where nothing is to be changed.
+    """
     sop_class, instance = require(part10, _SOP_CLASS_UID), require(part10, _SOP_INSTANCE_UID)
-    decisions = Again(rules.policy, sop_class)
-    walk = Walk(part10, decisions, rules.identities, cleaner, part10.text(_PATIENT_ID), 0)
-    elements = walk.data_set(part10.dataset, OUTERMOST)
-    if not walk.record.changes:
+    walk = Walk(
+        part10, Again(rules.policy, sop_class), rules.identities, cleaner, part10.text(_PATIENT_ID), 0
+    )
+    elements: dict[int, Iterable[Chunk]] = {**walk.data_set(part10.dataset, OUTERMOST)}
+    if not (walk.record.changes or blanked or pixels.clean):
         return None
-    meta = writer.preamble(sop_class, instance, part10.transfer_syntax_uid)
+    elements |= blanked.elements if blanked else {}
+    if pixels.clean:
+        elements |= output.flags(rules.policy, walk.encoding, pixels, has_pixels=True)
+    syntax = blanked.transfer_syntax_uid if blanked else part10.transfer_syntax_uid
+    meta = writer.preamble(sop_class, instance, syntax)
     chunks = (chunk for tag in sorted(elements) for chunk in elements[tag])
-    return list(_file(meta, chunks, part10.deflated)), walk.record.changes
+    return walk.record.changes, _file(meta, chunks, transfer_syntaxes.get(syntax).deflated)
 
 
 def left_over(result: Result, identities: Identities) -> tuple[str, ...]:

@@ -4,7 +4,9 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,9 +14,12 @@ from typing import Any, TypeVar
 import orjson
 
 from app.crosswalk import Crosswalk
+from app.deid import looking, ocr
 from app.deid.engine import Rules
 from app.deid.identity import Keyed
+from app.deid.looking import Sought
 from app.deid.policy import Policy
+from app.deid.standard import Option
 from app.deid.text import Identifiers
 from app.errors import Misconfigured
 from app.submitter import survey
@@ -58,6 +63,11 @@ def run(asked: Run, bar: Bar[Any]) -> Outcome:
     Raises Misconfigured where folders lie within each other or the target holds what is no run's.
     """
     _check(asked)
+    with _none_dies():
+        return _run(asked, bar)
+
+
+def _run(asked: Run, bar: Bar[Any]) -> Outcome:
     record = Record(asked.record, asked.policy)
     crosswalk = Crosswalk(asked.crosswalk, asked.key) if asked.crosswalk else None
     files = survey.files(asked.source)
@@ -80,24 +90,14 @@ def _write_all(
     patients = survey.of_patients(seen)
     marks = {patient: _mark(rules, known) for patient, known in patients.items()}
     traces = {each.path: _trace(rules, asked.source, each.path) for each in seen}
-    finished = record.finished()
-    tasks: dict[str, list[Task]] = {}
-    count = 0
-    for task in _tasks(asked, rules, seen, record):
-        row = finished.get(traces[task.seen.path])
-        if row and row["mark"] == marks[task.seen.patient] and _is_there(row, task):
-            record.skipped(row)
-            count += 1
-        else:
-            _forget(row, asked.target, record.held)
-            tasks.setdefault(task.seen.patient, []).append(task)
+    to_do = _to_do(list(_tasks(asked, rules, seen, record)), record, marks, traces, asked.target)
+    count = len(seen) - len(to_do)
     if crosswalk:
         crosswalk.add("patient", {p: rules.identities.patient_id(p) for p in patients})
     with _pool(asked, rules) as pool:
+        to_do = _looked_at(pool, rules.policy, seen, to_do, bar)
         futures = {
-            pool.submit(work, patient, patients[patient], some): patient
-            for patient, all_of in tasks.items()
-            for some in _batches(all_of)
+            pool.submit(work, patient, patients[patient], some): patient for patient, some in _batches(to_do)
         }
         for future in bar(as_completed(futures), "De-identifying", len(futures)):
             done = future.result()
@@ -106,6 +106,49 @@ def _write_all(
             record.done((traces[one.source], marks[futures[future]], one) for one in done)
             count += sum(one.written is not None for one in done)
     return count
+
+
+@contextmanager
+def _none_dies() -> Iterator[None]:
+    """A codec that crashes takes its process along."""
+    try:
+        yield
+    except BrokenProcessPool:
+        raise Misconfigured(
+            "A process of the run died, perhaps of a damaged file. Run it again: it goes on where it was."
+        ) from None
+
+
+def _to_do(
+    tasks: list[Task], record: Record, marks: Mapping[str, str], traces: Mapping[Path, str], target: Path
+) -> list[Task]:
+    """Those that no earlier run finished as this one would."""
+    finished, left = record.finished(), []
+    for task in tasks:
+        row = finished.get(traces[task.seen.path])
+        if row and row["mark"] == marks[task.seen.patient] and _is_there(row, task):
+            record.skipped(row)
+        else:
+            _forget(row, target, record.held)
+            left.append(task)
+    return left
+
+
+def _looked_at(
+    pool: ProcessPoolExecutor, policy: Policy, seen: list[Seen], tasks: list[Task], bar: Bar[Any]
+) -> list[Task]:
+    """The tasks, with what was found in the pixels of their series."""
+    if not (policy.has(Option.CLEAN_PIXEL_DATA) and policy.pixels.ocr):
+        return tasks
+    wanted = {task.seen.series for task in tasks}
+    series: dict[str, list[Path]] = {}
+    for each in seen:
+        if each.series in wanted:
+            series.setdefault(each.series, []).append(each.path)
+    found = bar(pool.map(looking.seek, series.values()), "Reading pixels", len(series))
+    sought = {uid: Sought.from_json(form) for uid, form in zip(series, found, strict=True)}
+    numbers = {path: number for paths in series.values() for number, path in enumerate(paths)}
+    return [replace(task, sought=sought[task.seen.series], number=numbers[task.seen.path]) for task in tasks]
 
 
 def _is_there(row: Mapping[str, Any], task: Task) -> bool:
@@ -155,9 +198,14 @@ def _trace(rules: Rules, source: Path, path: Path) -> str:
     return rules.identities.trace(b"%b\0%d\0%d" % (name, state.st_size, state.st_mtime_ns))
 
 
-def _batches(tasks: list[Task]) -> Iterator[list[Task]]:
-    for start in range(0, len(tasks), _TOGETHER):
-        yield tasks[start : start + _TOGETHER]
+def _batches(tasks: list[Task]) -> Iterator[tuple[str, list[Task]]]:
+    """Some instances of one patient at a time."""
+    patients: dict[str, list[Task]] = {}
+    for task in tasks:
+        patients.setdefault(task.seen.patient, []).append(task)
+    for patient, own in patients.items():
+        for start in range(0, len(own), _TOGETHER):
+            yield patient, own[start : start + _TOGETHER]
 
 
 def _safe(name: str) -> str:
@@ -170,6 +218,8 @@ def _pool(asked: Run, rules: Rules | None = None) -> ProcessPoolExecutor:
 
 
 def _check(asked: Run) -> None:
+    if asked.policy.has(Option.CLEAN_PIXEL_DATA) and asked.policy.pixels.ocr and not ocr.is_available():
+        raise Misconfigured(f"{ocr.MISSING} Or say `pixels: {{ocr: false}}` in the policy.")
     source, target, record = (path.resolve() for path in (asked.source, asked.target, asked.record))
     if not source.exists():
         raise Misconfigured(f"There is nothing at {asked.source}.")

@@ -1,16 +1,21 @@
 """What the processes of a run do: one instance after another, each written whole or not at all."""
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.deid import engine, report
+from app.deid import engine, looking, report
+from app.deid.blank import blank, prove
 from app.deid.encoding import Chunk
-from app.deid.engine import Question, Result, Rules
+from app.deid.engine import Question, Rules
+from app.deid.looking import Sought
+from app.deid.output import PixelsSeen
 from app.deid.report import Summary
 from app.deid.text import Cleaner, Identifiers
 from app.deid.walk import Change
+from app.dicom import rewrite
 from app.dicom.part10 import Part10
 from app.errors import Fact
 from app.submitter.survey import Seen, opened
@@ -26,6 +31,9 @@ class Task:
     seen: Seen
     target: Path
     held: Path
+    #: What was found in the pixels of its series, and its number in it; None where nobody looked.
+    sought: Sought | None = None
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +71,27 @@ def _one(task: Task, cleaner: Cleaner) -> Done:
         with opened(task.seen.path) as instance:
             if task.seen.removed and not _Process.rules.policy.again:
                 return _verified(task, instance, cleaner)
-            return _written(task, engine.deidentify(instance, _Process.rules, cleaner))
+            asked = looking.wanted(instance, _Process.rules.policy, task.sought, task.number)
+            try:
+                return _written(task, instance, cleaner, asked)
+            except looking.FAILURES:
+                return _written(task, instance, cleaner, looking.NOT_SEEN)
     except Fact as fact:
         return Done(task.seen.path, reasons=(fact.detail,))
 
 
-def _written(task: Task, result: Result) -> Done:
+def _written(task: Task, instance: Part10, cleaner: Cleaner, asked: looking.Wanted) -> Done:
+    source = rewrite.Source(instance, lambda offset, length: instance.data[offset : offset + length])
+    made = blank(source, asked.boxes) if asked.boxes else None
+    seen = PixelsSeen(asked.clean, made is not None)
+    result = engine.deidentify(instance, _Process.rules, cleaner, made, seen)
     target = task.target if _HARMLESS.issuperset(result.questions) else task.held
-    _write(target, result.chunks)
+    with _writing(target) as half:
+        _write(half, result.chunks)
+        if made:
+            with opened(half) as again:
+                read = rewrite.Source(again, lambda offset, length: again.data[offset : offset + length])
+                prove(source, read, asked.boxes)
     return Done(
         task.seen.path,
         target,
@@ -94,12 +115,18 @@ def _verified(task: Task, instance: Part10, cleaner: Cleaner) -> Done:
     return Done(task.seen.path, target, tuple(reasons), summary=Summary((), tuple(reasons), ()))
 
 
-def _write(target: Path, chunks: Iterable[Chunk]) -> None:
+def _write(path: Path, chunks: Iterable[Chunk]) -> None:
+    with path.open("wb") as file:
+        file.writelines(chunks)
+
+
+@contextmanager
+def _writing(target: Path) -> Iterator[Path]:
+    """A file that becomes `target` when all went well."""
     target.parent.mkdir(parents=True, exist_ok=True)
     half = target.with_suffix(".half")
     try:
-        with half.open("wb") as file:
-            file.writelines(chunks)
+        yield half
         half.replace(target)
     except BaseException:
         half.unlink(missing_ok=True)
