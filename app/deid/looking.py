@@ -37,7 +37,8 @@ class Sought:
 
     def to_json(self) -> bytes:
         """As bytes, for other processes."""
-        return orjson.dumps({"boxes": self.boxes, "unread": sorted(self.unread)})
+        boxes = {size: [list(box) for box in found] for size, found in self.boxes.items()}
+        return orjson.dumps({"boxes": boxes, "unread": sorted(self.unread)})
 
     @classmethod
     def from_json(cls, form: bytes) -> Self:
