@@ -147,6 +147,8 @@ class Walk:
         key = private_key(f"{tag:08X}", creator)
         path = (*place.path, key)
         decision = self.decisions.of_private(tag, creator, element.vr, path)
+        if decision.rule.startswith(UNKNOWN_PRIVATE) and self.cleaner.knows(creator):
+            return self._done(element, _ORPHAN, place, f"{tag:08X}")
         if decision.rule == UNKNOWN_PRIVATE:
             self.record.unknown.add(".".join(path))
         return self._done(element, decision, place._replace(path=path), key)

@@ -25,6 +25,7 @@ from pydicom.uid import (
 from app.deid import engine, text
 from app.deid.engine import Blanked, Question
 from app.deid.output import PixelsSeen
+from app.deid.text import Cleaner, Identifiers
 from app.dicom import part10
 from app.dicom.elements import Element
 from app.dicom.writer import element
@@ -308,6 +309,38 @@ def test_blanked_pixels_take_the_place_of_the_old() -> None:
     assert not done.questions
 
 
+def test_overlays_in_the_bits_of_pixels_ask_for_a_person() -> None:
+    """They are in no picture in which somebody, or OCR, looked for text."""
+    dataset = full()
+    dataset.add_new(0x60020010, "US", 6)
+    dataset.add_new(0x60020011, "US", 8)
+    dataset.add_new(0x60020102, "US", 12)
+    source = part10.read(instances.part10(dataset))
+    for by in (rules(), rules(said())):
+        cleaner = by.cleaner("P1", text.harvest(engine.texts(source)))
+        done = engine.deidentify(source, by, cleaner, None, PixelsSeen(clean=True))
+        assert done.questions == (Question.GRAPHICS,)
+    dataset[0x60020102].value = 0
+    assert Question.GRAPHICS not in result(instances.part10(dataset), said())[1].questions
+
+
+def test_once_more_by_what_is_known_later() -> None:
+    """The second pass takes out what only other instances said; nothing else moves."""
+    by = rules()
+    first, _ = result(instances.part10(full(SeriesDescription="chest Zebrowski on 20240229")))
+    late = text.harvest([(0x00081050, "PN", "Zebrowski^Quentin")])
+    source = part10.read(first)
+    nothing = engine.finished(source, by, Cleaner(Identifiers(), 0, str), None, PixelsSeen())
+    assert nothing is None
+    again = engine.finished(source, by, Cleaner(late, 0, str), None, PixelsSeen())
+    assert again is not None
+    changes, chunks = again
+    before, after = raw(first), raw(b"".join(chunks))
+    assert {tag for tag in before if before[tag] != after[tag]} == {0x0008103E}
+    assert b"Zebrowski" not in (after[0x0008103E][1] or b"")
+    assert [change.attribute for change in changes] == ["0008103E"]
+
+
 def test_unknown_private_attributes_are_named() -> None:
     dataset = full()
     dataset.add_new(0x00110010, "LO", "ACME")
@@ -337,6 +370,16 @@ def test_real_instances(path: Path) -> None:
 def pixels(source: part10.Part10) -> bytes | None:
     found = source.get(0x7FE00010)
     return source.value(found) if found else None
+
+
+@pytest.mark.parametrize("unknown", ["remove", "clean"])
+def test_a_creator_that_names_the_patient_is_not_repeated(unknown: str) -> None:
+    dataset = full()
+    dataset.add_new(0x00110010, "LO", "Doe Jane Private")
+    dataset.add_new(0x00111020, "LO", "text")
+    out, done = result(instances.part10(dataset), said(private={"unknown": unknown}))
+    assert b"Doe" not in out
+    assert "Doe" not in repr((done.changes, done.unknown))
 
 
 TEXTS = st.sampled_from(
