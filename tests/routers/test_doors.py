@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 from pydicom import Dataset, dcmread
 from sqlalchemy import Connection, Table, select
 
@@ -165,6 +167,35 @@ async def test_nothing_of_the_original_is_anywhere(
     places = [said.encode(), *_files(tmp_path)]
     for canary in CANARIES:
         assert not any(canary.encode() in place for place in places), canary
+
+
+def written_on(number: int) -> bytes:
+    """An image with a name burned into it."""
+    picture = Image.new("L", (320, 240), 40)
+    ImageDraw.Draw(picture).text((20, 30), "ZEBROWSKY QUIMBY", 230, ImageFont.load_default(22))
+    return instance(
+        number, Rows=240, Columns=320, BitsAllocated=8, BitsStored=8, HighBit=7, PixelData=picture.tobytes()
+    )
+
+
+async def test_text_in_pixels_is_gone_when_the_submission_has_passed(house: House) -> None:
+    await prepare(house, "name: chest\nextends: tcia\n")
+    answer = await send(house.owner, written_on(1), written_on(2))
+    before = await take(house.owner, answer)
+    assert "BurnedInAnnotation" not in before[0]
+    key = (await house.owner.get("/api/v1/submissions")).json()["items"][0]["key"]
+    await house.owner.post(f"/api/v1/submissions/{key}/close")
+    await worker(house.archive).drain()
+    state = (await house.owner.get(f"/api/v1/submissions/{key}/deidentification")).json()
+    assert state == {"state": "passed", "findings": []}
+    for old, new in zip(before, await take(house.owner, answer), strict=True):
+        was, now = (np.frombuffer(each.PixelData, np.uint8).reshape(240, 320) for each in (old, new))
+        assert was[25:60].max() == 230
+        assert now[25:60, 15:230].max() <= 40
+        assert (now[100:] == was[100:]).all()
+        assert new.BurnedInAnnotation == "NO"
+        assert "113101" in {each.CodeValue for each in new.DeidentificationMethodCodeSequence}
+        assert "113101" not in {each.CodeValue for each in old.DeidentificationMethodCodeSequence}
 
 
 async def test_a_collection_that_de_identifies_is_not_rolling(house: House) -> None:
