@@ -113,6 +113,9 @@ class Decisions:
         code = next((code for code in offered if by_type.get(code, "") == needed), offered[-1])
         if needed == "3" and "X" in offered:
             code = "X"
+        elif needed == "2" and "U" in offered:
+            # Empty, it would contradict what else the object says of its references.
+            code = "U"
         if vr == "SQ" and code in ("D", "U", "K"):
             return Action.WALK
         return LETTERS[code]
