@@ -161,6 +161,8 @@ def require(part10: Part10, tag: int) -> str:
         raise InvalidInstance(f"{name(tag)} is missing; every instance has it.")
     if "\\" in value:
         raise InvalidInstance(f"{name(tag)} has more than one value.")
+    if (element := part10.get(tag)) and element.vr not in ("UI", "UN"):
+        raise InvalidInstance(f"{name(tag)} is written as {element.vr}; it is a UID.")
     return value
 
 

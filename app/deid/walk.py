@@ -17,8 +17,8 @@ from app.dicom.part10 import Part10
 from app.dicom.scanner import Scanner
 
 _CHARACTER_SET: Final = 0x00080005
-#: Groups below are commands and meta information, which have no place in a data set.
-_FIRST: Final = 0x00040000
+#: Groups below are commands and meta information, which have no place in a data set; nor have delimiters.
+_FIRST, _DELIMITERS = 0x00040000, 0xFFFE0000
 #: VRs whose values may be text or anything else.
 _UNTOLD: Final = frozenset({"UN", "OB"})
 _STAYS: Final = frozenset({Action.KEEP, Action.CLEAN})
@@ -119,7 +119,7 @@ class Walk:
         out: dict[int, Chunks] = {}
         for element in elements:
             tag = element.tag
-            if tag & 0xFFFF == 0 or tag in creators or tag < _FIRST:
+            if tag & 0xFFFF == 0 or tag in creators or not _FIRST <= tag < _DELIMITERS:
                 continue
             if tag & 0x10000:
                 chunks = self._private(element, creators.get(_reserved(tag)), place)

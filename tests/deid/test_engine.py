@@ -277,6 +277,20 @@ def test_a_class_that_is_no_uid_is_refused() -> None:
     assert "Doe" not in refused.value.detail
 
 
+@pytest.mark.parametrize("vr", ["DA", "PN", "LO"])
+def test_a_class_that_is_written_as_something_else_is_refused(vr: str) -> None:
+    broken = instances.part10(full()) + element(0x00080016, vr, b"1.2.840.10008.5.1.4.1.1.2")
+    with pytest.raises(InvalidInstance, match=f"written as {vr}"):
+        result(broken)
+
+
+def test_delimiters_that_pretend_to_be_elements_go() -> None:
+    whole = instances.part10(full()) + element(0xFFFEE000, "SH", b"JANE")
+    out, _ = result(whole)
+    assert b"JANE" not in out
+    assert part10.read(out).text(0x00080060) == "CT"
+
+
 def test_who_has_no_identifier_is_told_by_the_study() -> None:
     dataset = full()
     del dataset.PatientID, dataset.PatientName
