@@ -24,7 +24,8 @@ _TILE, _OVERLAP = 1280, 256
 _LIKELY = 0.3
 #: Pixels around a box that are blanked with it: edges of letters lie outside of what is found.
 _MARGIN = 3
-#: Lines higher than this, and than a sixth of the picture, are round organs that read as letters.
+#: Lines higher than this, or than a third of a small picture, and than a sixth of any, are round organs that
+#: read as letters.
 _HIGHEST = 64
 #: The least difference of brightest and darkest, of 255, for anything to be read.
 _FAINTEST = 8
@@ -98,7 +99,8 @@ def _read(engine: Any, tile: Picture) -> Iterator[Box]:
         left, top = np.floor(line.min(axis=0)).astype(int)
         right, bottom = np.ceil(line.max(axis=0)).astype(int)
         box = Box(int(left), int(top), int(right) + 1, int(bottom) + 1)
-        if min(box.right - box.left, box.bottom - box.top) <= max(_HIGHEST, min(tile.shape[:2]) // 6):
+        side = min(tile.shape[:2])
+        if min(box.right - box.left, box.bottom - box.top) <= max(min(_HIGHEST, side // 3), side // 6):
             yield box
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.params import Depends
 from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
 from app.routers.dependencies import ARoot, get_root
@@ -45,9 +46,20 @@ def put_below(root: str, router: APIRouter, app: FastAPI, declared: Sequence[Dep
 
     As routes of its own: those of an included router are each looked at twice, and at a higher price.
     """
+    if (root, id(router)) not in _MADE:
+        _MADE[root, id(router)] = router, _below(root, router, declared)
+    app.router.routes.extend(_MADE[root, id(router)][1])
+
+
+#: Routes by root and router: several hundred of them take longer than all else that an application is.
+_MADE: dict[tuple[str, int], tuple[APIRouter, list[BaseRoute]]] = {}
+
+
+def _below(root: str, router: APIRouter, declared: Sequence[Depends]) -> list[BaseRoute]:
+    below = APIRouter()
     for route in router.routes:
         if isinstance(route, APIRoute):
-            app.router.add_api_route(
+            below.add_api_route(
                 root + route.path,
                 route.endpoint,
                 methods=list(route.methods or ()),
@@ -57,6 +69,7 @@ def put_below(root: str, router: APIRouter, app: FastAPI, declared: Sequence[Dep
                 openapi_extra=route.openapi_extra,
                 route_class_override=type(route),
             )
+    return below.routes
 
 
 def _names(endpoint: Callable[..., Any]) -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""De-identification: ours beside four others, by the same judge and the same clock."""
