@@ -322,3 +322,16 @@ def test_device_texts_lose_the_patient_and_keep_their_versions() -> None:
     assert list(after.SoftwareVersions) == ["V1.2.20200131", "5.1", "617-555-0199"]
     assert after.Manufacturer == "ACME"
     assert after.ManufacturerModelName == "Scanner 20200131"
+
+
+def test_a_vr_that_is_none_is_not_handed_on() -> None:
+    """The first element tells readers whether VRs are named at all."""
+    whole = instances.part10(instances.ct())
+    uid = b"1.2.840.10008.5.1.4.1.1.2\0"
+    before = b"\x08\x00\x16\x00UI" + len(uid).to_bytes(2, "little") + uid
+    assert before in whole
+    first = element(0x00080012, "DA", b"20240101")
+    odd = whole.replace(before, first + b"\x08\x00\x16\x00zN\0\0" + len(uid).to_bytes(4, "little") + uid)
+    out, _ = result(odd, "basic")
+    assert part10.read(out).text(0x00080016) == uid.decode().strip("\0")
+    assert b"zN" not in out[:600]
