@@ -80,7 +80,7 @@ class Crosswalk:
         for kind, pairs in self.pairs.items():
             path = self._folder / f"{kind}.csv"
             with os.fdopen(
-                os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", newline=""
+                os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8", newline=""
             ) as file:
                 rows: Iterable[tuple[str, str]] = [("id_old", "id_new"), *sorted(pairs.items())]
                 csv.writer(file, lineterminator="\n").writerows(rows)

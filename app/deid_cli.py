@@ -78,10 +78,14 @@ def run(
         )
         outcome = runs.run(asked, lambda steps, text, total: bars.track(steps, total, description=text))
     console = Console()
-    console.print(f"{outcome.written} of {outcome.files} files de-identified into {target}.", soft_wrap=True)
+    console.print(
+        f"{outcome.written} of {outcome.files} files de-identified into {target}.",
+        soft_wrap=True,
+        markup=False,
+    )
     if outcome.for_a_person:
         where = folder / "reasons.csv"
-        console.print(f"{outcome.for_a_person} things need a person: {where}", soft_wrap=True)
+        console.print(f"{outcome.for_a_person} things need a person: {where}", soft_wrap=True, markup=False)
         raise typer.Exit(FOR_A_PERSON)
 
 
@@ -144,7 +148,7 @@ def explain(
     for number, rule in enumerate(rules):
         table.add_row("→" if number == 0 else "", rule.action, rule.rule)
     console = Console()
-    console.print(f"[bold]{found.keyword or found.key}[/bold]", highlight=False)
+    console.print(found.keyword or found.key, style="bold", markup=False, highlight=False)
     console.print(table)
 
 

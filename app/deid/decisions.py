@@ -100,9 +100,9 @@ class Decisions:
         taken = {option: code for option, code in row.options.items() if self.policy.has(option)}
         for code in ("C", "K"):
             for option in sorted(option for option in taken if taken[option] == code):
-                action = _cleaned(vr, option) if code == "C" else _kept(vr)
+                action = _cleaned(vr, option) if code == "C" else _retained(vr, option)
                 if action:
-                    yield Decision(action, f"PS3.15 {option}: {code}")
+                    yield Decision(action, f"PS3.15 {option}: {code}", code == "K")
         yield Decision(self._basic(row.basic, tag, vr, parent), f"PS3.15 basic profile: {row.basic}")
 
     def _basic(self, codes: str, tag: int, vr: str, parent: int | None) -> Action:
@@ -113,6 +113,9 @@ class Decisions:
         code = next((code for code in offered if by_type.get(code, "") == needed), offered[-1])
         if needed == "3" and "X" in offered:
             code = "X"
+        elif needed == "2" and "U" in offered:
+            # Empty, it would contradict what else the object says of its references.
+            code = "U"
         if vr == "SQ" and code in ("D", "U", "K"):
             return Action.WALK
         return LETTERS[code]
@@ -240,6 +243,13 @@ _BY_VR: Final = {
 
 def _kept(vr: str) -> Action:
     return {"SQ": Action.WALK, "AS": Action.AGE, "UN": Action.CLEAN}.get(vr, Action.KEEP)
+
+
+def _retained(vr: str, option: Option) -> Action:
+    """What keeps the identity of a device may hold a patient's all the same, where people write."""
+    if vr in _TEXT and option is not Option.RETAIN_INSTITUTION_IDENTITY:
+        return Action.CLEAN
+    return _kept(vr)
 
 
 def _cleaned(vr: str, option: Option) -> Action | None:

@@ -8,6 +8,7 @@ from typing import Final
 
 from app.dicom.dictionary import LONG_VRS, SHORT_VRS
 from app.dicom.elements import ITEM, Data, Element
+from app.dicom.headers import LONG
 from app.dicom.part10 import Part10
 from app.dicom.writer import padding
 
@@ -85,5 +86,5 @@ class Originals:
         if data[offset - 8 : offset - 4] == tag:
             named = data[offset - 4 : offset - 2] == element.vr.encode()
             return offset - 8 if named or not self._encoding.explicit else None
-        named = data[offset - 12 : offset - 8] == tag and data[offset - 8 : offset - 6].isalpha()
+        named = data[offset - 12 : offset - 8] == tag and data[offset - 8 : offset - 6] in LONG
         return offset - 12 if named and self._encoding.explicit else None

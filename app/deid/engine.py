@@ -26,6 +26,7 @@ from app.errors import InvalidInstance
 _SOP_CLASS_UID, _SOP_INSTANCE_UID = 0x00080016, 0x00080018
 _PATIENT_ID, _PATIENT_IDENTITY_REMOVED, _STUDY_INSTANCE_UID = 0x00100020, 0x00120062, 0x0020000D
 _BURNED_IN_ANNOTATION: Final = 0x00280301
+_OVERLAY_BIT_POSITION: Final = 0x60000102
 _CHARACTER_SET: Final = 0x00080005
 #: Classes that are remembered; there are some 200, but instances may name any.
 _MOST_CLASSES: Final = 512
@@ -41,6 +42,7 @@ class Question(StrEnum):
 
     DOCUMENT = "an encapsulated document was taken out; somebody has to read it"
     BURNED_IN = "text may be burned into the pixels"
+    GRAPHICS = "an overlay lies in unused bits of the pixels"
     DATES = "a date moved to before 1900"
     NOT_DE_IDENTIFIED = "it says that it is de-identified, and is not"
 
@@ -159,6 +161,8 @@ def require(part10: Part10, tag: int) -> str:
         raise InvalidInstance(f"{name(tag)} is missing; every instance has it.")
     if "\\" in value:
         raise InvalidInstance(f"{name(tag)} has more than one value.")
+    if (element := part10.get(tag)) and element.vr not in ("UI", "UN"):
+        raise InvalidInstance(f"{name(tag)} is written as {element.vr}; it is a UID.")
     return value
 
 
@@ -210,6 +214,8 @@ def stated(part10: Part10, result: Result) -> Iterator[Question]:
         yield Question.DOCUMENT
     if part10.text(_BURNED_IN_ANNOTATION) == "YES":
         yield Question.BURNED_IN
+    if _has_graphics(part10):
+        yield Question.GRAPHICS
 
 
 def _questions(
@@ -217,12 +223,20 @@ def _questions(
 ) -> Iterator[Question]:
     if document is not None:
         yield Question.DOCUMENT
+    if _has_graphics(part10):
+        yield Question.GRAPHICS
     asked = walk.decisions.policy.has(Option.CLEAN_PIXEL_DATA)
     doubtful = pixels.doubtful if asked else part10.text(_BURNED_IN_ANNOTATION) == "YES"
     if has_pixels and not pixels.clean and doubtful:
         yield Question.BURNED_IN
     if walk.record.odd_dates:
         yield Question.DATES
+
+
+def _has_graphics(part10: Part10) -> bool:
+    """Whether overlays lie in unused bits of the pixels, where no picture shows them (PS3.5-2004 8.1.2)."""
+    planes = (each.tag for each in part10.dataset if each.tag & 0xFF01FFFF == _OVERLAY_BIT_POSITION)
+    return any(part10.number(tag) for tag in planes)
 
 
 def _file(meta: bytes, chunks: Iterator[Chunk], deflated: bool) -> Iterator[Chunk]:

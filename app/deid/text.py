@@ -52,6 +52,7 @@ class Cleaner:
         self._births = frozenset(identifiers.of(BIRTH))
         self._shift, self._uid = shift_days, uid
         self._known: dict[str, tuple[str, frozenset[str]]] = {}
+        self._owned: dict[str, bool] = {}
         words = alternation(self._names.worth)
         self._worth = re.compile(words) if words else None
 
@@ -68,6 +69,17 @@ class Cleaner:
                     self._known.clear()
                 self._known[text] = known
         return known
+
+    def knows(self, text: str) -> bool:
+        """Whether an identifier of the patient's own stands in it."""
+        found = self._owned.get(text)
+        if found is None:
+            found = next(self._own(text), None) is not None
+            if len(text) <= _LONGEST_KNOWN:
+                if len(self._owned) >= _MOST_KNOWN:
+                    self._owned.clear()
+                self._owned[text] = found
+        return found
 
     def _clean(self, text: str) -> tuple[str, frozenset[str]]:
         kinds: set[str] = set()

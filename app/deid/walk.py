@@ -17,8 +17,8 @@ from app.dicom.part10 import Part10
 from app.dicom.scanner import Scanner
 
 _CHARACTER_SET: Final = 0x00080005
-#: Groups below are commands and meta information, which have no place in a data set.
-_FIRST: Final = 0x00040000
+#: Groups below are commands and meta information, which have no place in a data set; nor have delimiters.
+_FIRST, _DELIMITERS = 0x00040000, 0xFFFE0000
 #: VRs whose values may be text or anything else.
 _UNTOLD: Final = frozenset({"UN", "OB"})
 _STAYS: Final = frozenset({Action.KEEP, Action.CLEAN})
@@ -26,6 +26,10 @@ _CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")
 #: Texts in which a backslash is a character like others (PS3.5 section 6.2).
 _SINGLE: Final = frozenset({"LT", "ST", "UT"}) | _UNTOLD
 _ORPHAN: Final = Decision(Action.REMOVE, "private without a creator")
+_NAMED: Final = Decision(Action.CLEAN, "a code that identifies the patient")
+#: VRs in which nobody writes text, and what stands in those that are numbers.
+_CODES: Final = frozenset({"CS", "DS", "IS", "TM"})
+_NUMBER: Final = b"0123456789+-.eE: \\\0"
 _CLOSED: Final = Decision(Action.REMOVE, "a sequence that cannot be read")
 #: How items begin in either byte order.
 _ITEMS: Final = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
@@ -40,6 +44,9 @@ class Cleans(Protocol):
 
     def clean(self, text: str) -> tuple[str, frozenset[str]]:
         """The text without them."""
+
+    def knows(self, text: str) -> bool:
+        """Whether it holds the patient's own."""
 
 
 class Change(NamedTuple):
@@ -112,7 +119,7 @@ class Walk:
         out: dict[int, Chunks] = {}
         for element in elements:
             tag = element.tag
-            if tag & 0xFFFF == 0 or tag in creators or tag < _FIRST:
+            if tag & 0xFFFF == 0 or tag in creators or not _FIRST <= tag < _DELIMITERS:
                 continue
             if tag & 0x10000:
                 chunks = self._private(element, creators.get(_reserved(tag)), place)
@@ -140,6 +147,8 @@ class Walk:
         key = private_key(f"{tag:08X}", creator)
         path = (*place.path, key)
         decision = self.decisions.of_private(tag, creator, element.vr, path)
+        if decision.rule.startswith(UNKNOWN_PRIVATE) and self.cleaner.knows(creator):
+            return self._done(element, _ORPHAN, place, f"{tag:08X}")
         if decision.rule == UNKNOWN_PRIVATE:
             self.record.unknown.add(".".join(path))
         return self._done(element, decision, place._replace(path=path), key)
@@ -147,6 +156,8 @@ class Walk:
     def _done(self, element: Element, decision: Decision, place: Place, key: str) -> Chunks | None:
         if decision.action in _STAYS and self._is_closed(element):
             decision = _CLOSED
+        elif decision.action is Action.KEEP and self._names_the_patient(element, place):
+            decision = _NAMED
         action = decision.action
         if action is Action.KEEP and element.items is None:
             return self._originals.whole(element)
@@ -163,6 +174,15 @@ class Walk:
             return self._originals.whole(element)
         self._log(place, key, decision, old)
         return [self.encoding.element(element.tag, element.vr, new)]
+
+    def _names_the_patient(self, element: Element, place: Place) -> bool:
+        """Whether a code or a number is in truth a text that has the patient's own identifiers."""
+        if element.vr not in _CODES or element.items is not None:
+            return False
+        value = self._originals.value(element)
+        if element.vr != "CS" and not value.strip(_NUMBER):
+            return False
+        return self.cleaner.knows(place.charset.decode(value)[0])
 
     def _is_closed(self, element: Element) -> bool:
         """Whether its bytes are items that the walk cannot look into: they might hold anything."""
@@ -251,7 +271,7 @@ class Walk:
         values = [text] if element.vr in _SINGLE else text.split("\\")
         cleaned = [self.cleaner.clean(value) for value in values]
         kinds = frozenset().union(*(went for _, went in cleaned))
-        if not kinds or (decision.loosely and kinds <= _VERSIONS):
+        if not kinds or (decision.loosely and kinds <= _VERSIONS and not self.cleaner.knows(text)):
             return None
         left = "\\".join(value for value, _ in cleaned)
         return place.charset.encode(left) if left.strip(" \\\0") else replacements.dummy(element.vr)

@@ -7,6 +7,7 @@ from secrets import token_bytes
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from app.deid import engine
@@ -97,7 +98,7 @@ def _print(console: Console, head: str, rows: dict[str, Any]) -> None:
         return
     table = Table(head, "", box=None, title_justify="left")
     for name, value in list(rows.items())[:_MOST_LINES]:
-        table.add_row(name, str(value))
+        table.add_row(escape(name), escape(str(value)))
     if len(rows) > _MOST_LINES:
         table.add_row(f"and {len(rows) - _MOST_LINES} more; see --json", "")
     console.print(table)

@@ -80,7 +80,7 @@ def test_alternatives_are_told_by_the_class(name: str, sop_class: str, action: A
     [
         ("retain-uids", "StudyInstanceUID", Action.UID, Action.KEEP),
         ("retain-uids", "TrackingUID", Action.UID, Action.KEEP),
-        (DEVICE, "DeviceSerialNumber", Action.REMOVE, Action.KEEP),
+        (DEVICE, "DeviceSerialNumber", Action.REMOVE, Action.CLEAN),
         ("retain-institution-identity", "InstitutionName", Action.REMOVE, Action.KEEP),
         ("retain-patient-characteristics", "PatientAge", Action.REMOVE, Action.AGE),
         ("retain-patient-characteristics", "PatientSex", Action.EMPTY, Action.KEEP),

@@ -3,6 +3,7 @@
 import contextlib
 import time
 import warnings
+from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from pydicom.uid import (
 from app.deid import engine, text
 from app.deid.engine import Blanked, Question
 from app.deid.output import PixelsSeen
+from app.deid.text import Cleaner, Identifiers
 from app.dicom import part10
 from app.dicom.elements import Element
 from app.dicom.writer import element
@@ -49,7 +51,6 @@ ALL_OPTIONS = said(
         "retain-patient-characteristics",
         "retain-device-identity",
         "retain-safe-private",
-        "retain-institution-identity",
     ],
     private={"knowledge": True, "unknown": "clean"},
 )
@@ -175,8 +176,6 @@ def test_equal_uids_become_one_and_times_between_dates_stay() -> None:
     assert after.ReferencedImageSequence[0].ReferencedSOPInstanceUID == after.SOPInstanceUID
     assert after.file_meta.MediaStorageSOPInstanceUID == after.SOPInstanceUID
     study, series = after["StudyDate"].value, after["SeriesDate"].value
-    from datetime import datetime
-
     gone = datetime.strptime(series, "%Y%m%d") - datetime.strptime(study, "%Y%m%d")
     assert gone.days == 30
     assert study != "20240101"
@@ -242,6 +241,12 @@ def test_dates_before_1900_and_none_at_all() -> None:
     assert b"yesterday" not in out
 
 
+@pytest.mark.xfail(strict=True, reason="only dates before 1900 are asked about, not those after today")
+def test_dates_of_the_future() -> None:
+    by = said(options=["retain-longitudinal-modified-dates"], dates={"earliest": 30_000, "latest": 31_000})
+    assert Question.DATES in result(instances.part10(full()), by)[1].questions
+
+
 def test_ages() -> None:
     for by in ("tcia", said(options=["retain-patient-characteristics"])):
         assert clean(full(PatientAge="095Y"), by).PatientAge == "090Y"
@@ -278,6 +283,20 @@ def test_a_class_that_is_no_uid_is_refused() -> None:
     assert "Doe" not in refused.value.detail
 
 
+@pytest.mark.parametrize("vr", ["DA", "PN", "LO"])
+def test_a_class_that_is_written_as_something_else_is_refused(vr: str) -> None:
+    broken = instances.part10(full()) + element(0x00080016, vr, b"1.2.840.10008.5.1.4.1.1.2")
+    with pytest.raises(InvalidInstance, match=f"written as {vr}"):
+        result(broken)
+
+
+def test_delimiters_that_pretend_to_be_elements_go() -> None:
+    whole = instances.part10(full()) + element(0xFFFEE000, "SH", b"JANE")
+    out, _ = result(whole)
+    assert b"JANE" not in out
+    assert part10.read(out).text(0x00080060) == "CT"
+
+
 def test_who_has_no_identifier_is_told_by_the_study() -> None:
     dataset = full()
     del dataset.PatientID, dataset.PatientName
@@ -310,6 +329,38 @@ def test_blanked_pixels_take_the_place_of_the_old() -> None:
     assert not done.questions
 
 
+def test_overlays_in_the_bits_of_pixels_ask_for_a_person() -> None:
+    """They are in no picture in which somebody, or OCR, looked for text."""
+    dataset = full()
+    dataset.add_new(0x60020010, "US", 6)
+    dataset.add_new(0x60020011, "US", 8)
+    dataset.add_new(0x60020102, "US", 12)
+    source = part10.read(instances.part10(dataset))
+    for by in (rules(), rules(said())):
+        cleaner = by.cleaner("P1", text.harvest(engine.texts(source)))
+        done = engine.deidentify(source, by, cleaner, None, PixelsSeen(clean=True))
+        assert done.questions == (Question.GRAPHICS,)
+    dataset[0x60020102].value = 0
+    assert Question.GRAPHICS not in result(instances.part10(dataset), said())[1].questions
+
+
+def test_once_more_by_what_is_known_later() -> None:
+    """The second pass takes out what only other instances said; nothing else moves."""
+    by = rules()
+    first, _ = result(instances.part10(full(SeriesDescription="chest Zebrowski on 20240229")))
+    late = text.harvest([(0x00081050, "PN", "Zebrowski^Quentin")])
+    source = part10.read(first)
+    nothing = engine.finished(source, by, Cleaner(Identifiers(), 0, str), None, PixelsSeen())
+    assert nothing is None
+    again = engine.finished(source, by, Cleaner(late, 0, str), None, PixelsSeen())
+    assert again is not None
+    changes, chunks = again
+    before, after = raw(first), raw(b"".join(chunks))
+    assert {tag for tag in before if before[tag] != after[tag]} == {0x0008103E}
+    assert b"Zebrowski" not in (after[0x0008103E][1] or b"")
+    assert [change.attribute for change in changes] == ["0008103E"]
+
+
 def test_unknown_private_attributes_are_named() -> None:
     dataset = full()
     dataset.add_new(0x00110010, "LO", "ACME")
@@ -339,6 +390,16 @@ def test_real_instances(path: Path) -> None:
 def pixels(source: part10.Part10) -> bytes | None:
     found = source.get(0x7FE00010)
     return source.value(found) if found else None
+
+
+@pytest.mark.parametrize("unknown", ["remove", "clean"])
+def test_a_creator_that_names_the_patient_is_not_repeated(unknown: str) -> None:
+    dataset = full()
+    dataset.add_new(0x00110010, "LO", "Doe Jane Private")
+    dataset.add_new(0x00111020, "LO", "text")
+    out, done = result(instances.part10(dataset), said(private={"unknown": unknown}))
+    assert b"Doe" not in out
+    assert "Doe" not in repr((done.changes, done.unknown))
 
 
 TEXTS = st.sampled_from(
@@ -398,11 +459,17 @@ def test_no_identifier_is_left_in_any_byte(extra: Dataset, syntax: str, by: Any)
     dataset.update({each.tag: each for each in extra if each.tag != 0x00100010})
     out, _ = result(instances.part10(dataset, syntax), by)
     if syntax == DeflatedExplicitVRLittleEndian:
-        data = part10.read(out).data
-        out = bytes(data) if isinstance(data, bytes) else out
+        # Read as if it were not: the inflated data set behind the meta information.
+        out = bytes(part10.read(out).data).replace(b"1.2.840.10008.1.2.1.99", b"1.2.840.10008.1.2.1\0\0\0")
     for secret in (b"zebrowski", b"quentin", b"4711-zz", b"4711zz"):
-        assert secret not in out.lower()
+        assert secret not in out.lower(), naming(out, secret)
     str(dcmread(BytesIO(result(instances.part10(dataset, syntax), by)[0])))
+
+
+def naming(data: bytes, secret: bytes) -> list[str]:
+    """The elements that hold it, outermost."""
+    source = part10.read(data)
+    return [f"{each.tag:08X} {each.vr}" for each in source.dataset if secret in source.value(each).lower()]
 
 
 WHOLE = [instances.part10(full(), syntax) for syntax in NATIVE[:3]]

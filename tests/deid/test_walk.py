@@ -295,3 +295,43 @@ def test_every_action_is_done_by_the_walk() -> None:
     source, by = part10.read(instances.part10(instances.ct())), rules()
     walk = Walk(source, by.decisions("1.2"), by.identities, by.cleaner("", Identifiers()), "", -1)
     assert set(walk._does) | {Action.KEEP, Action.REMOVE, Action.WALK} == set(Action)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_codes_and_numbers_that_name_the_patient() -> None:
+    """Real devices write nothing of the sort; people who plant something do."""
+    whole = instances.part10(instances.ct(PatientName="Zebrowski^Quentin"))
+    for tag, vr, value in (
+        (0x00080008, "CS", b"ORIGINAL\\PRIMARY\\ZEBROWSKI"),
+        (0x00180015, "CS", b"ZEBROWSKI KNEE"),
+        (0x00180050, "DS", b"Zebrowski"),
+        (0x00200011, "IS", b"Quentin"),
+        (0x00080031, "TM", b"ZEBROWSKI"),
+    ):
+        whole += element(tag, vr, value)
+    out, _ = result(whole)
+    assert b"zebrowski" not in out.lower()
+    assert b"quentin" not in out.lower()
+    assert list(dcmread(BytesIO(out)).ImageType[:2]) == ["ORIGINAL", "PRIMARY"]
+
+
+def test_device_texts_lose_the_patient_and_keep_their_versions() -> None:
+    dataset = instances.ct(PatientID="MRN-4711-ZZ", SoftwareVersions=["V1.2.20200131", "5.1", "617-555-0199"])
+    dataset.Manufacturer, dataset.ManufacturerModelName = "ACME MRN-4711-ZZ", "Scanner 20200131"
+    after = clean(dataset)
+    assert list(after.SoftwareVersions) == ["V1.2.20200131", "5.1", "617-555-0199"]
+    assert after.Manufacturer == "ACME"
+    assert after.ManufacturerModelName == "Scanner 20200131"
+
+
+def test_a_vr_that_is_none_is_not_handed_on() -> None:
+    """The first element tells readers whether VRs are named at all."""
+    whole = instances.part10(instances.ct())
+    uid = b"1.2.840.10008.5.1.4.1.1.2\0"
+    before = b"\x08\x00\x16\x00UI" + len(uid).to_bytes(2, "little") + uid
+    assert before in whole
+    first = element(0x00080012, "DA", b"20240101")
+    odd = whole.replace(before, first + b"\x08\x00\x16\x00zN\0\0" + len(uid).to_bytes(4, "little") + uid)
+    out, _ = result(odd, "basic")
+    assert part10.read(out).text(0x00080016) == uid.decode().strip("\0")
+    assert b"zN" not in out[:600]

@@ -196,3 +196,32 @@ def test_a_long_value_is_not_remembered_whole() -> None:
     finally:
         tracemalloc.stop()
     assert held < 4 << 20
+
+
+@given(
+    st.sampled_from(
+        ["", "ISO_IR 100", "ISO_IR 144", "ISO_IR 192", "GB18030", "\\ISO 2022 IR 87", "\\ISO 2022 IR 149"]
+    ),
+    st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=20),
+)
+def test_what_is_written_is_read(term: str, text: str) -> None:
+    """Or, where the set has no way to write it, its characters become question marks."""
+    found = character_set(term.encode())
+    read = found.decode(found.encode(text))[0]
+    assert read == text or "?" in read
+
+
+@pytest.mark.parametrize(
+    ("term", "text"),
+    [
+        ("ISO_IR 100", "Müller"),
+        ("ISO_IR 144", "Иванов"),
+        ("GB18030", "王小东"),
+        ("\\ISO 2022 IR 87", "Thorax 山田"),
+        ("\\ISO 2022 IR 149", "Thorax 홍길동"),
+        ("ISO_IR 192", "ﾔﾏﾀﾞ 山田 Müller"),
+    ],
+)
+def test_every_script_can_be_written(term: str, text: str) -> None:
+    found = character_set(term.encode())
+    assert found.decode(found.encode(text))[0] == text
