@@ -41,7 +41,7 @@ def test_pixels_are_clean_only_where_somebody_looked() -> None:
     unseen = output.flags(tcia, encoding, output.UNSEEN, has_pixels=True)
     assert b"113101" not in b"".join(unseen[0x00120064])
     assert 0x00280301 not in unseen
-    blank = output.flags(tcia, encoding, PixelsSeen(clean=False, blanked=True), has_pixels=True)
+    blank = output.flags(tcia, encoding, PixelsSeen(clean=False, doubtful=True), has_pixels=True)
     assert 0x00280301 not in blank
 
 
