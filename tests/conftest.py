@@ -5,11 +5,13 @@ import itertools
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import _lru_cache_wrapper
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import pytest
+from fastapi.dependencies import models as fastapi_models
 from sqlalchemy import Connection, Engine, event
 
 from app.database import Database, migrate
@@ -19,6 +21,15 @@ from tests.postgres import Cluster, NoServerError, cluster, remember, restore
 
 NUMBERS = itertools.count()
 TABLES = Study.metadata.sorted_tables
+
+
+@pytest.fixture(autouse=True)
+def forgotten() -> Iterator[None]:
+    """FastAPI remembers every endpoint that it looked into, and with it the application of each test."""
+    yield
+    for each in vars(fastapi_models).values():
+        if isinstance(each, _lru_cache_wrapper):
+            each.cache_clear()
 
 
 @pytest.fixture(scope="session")
