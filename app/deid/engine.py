@@ -43,7 +43,7 @@ class Question(StrEnum):
     DOCUMENT = "an encapsulated document was taken out; somebody has to read it"
     BURNED_IN = "text may be burned into the pixels"
     GRAPHICS = "an overlay lies in unused bits of the pixels"
-    DATES = "a date moved to before 1900"
+    DATES = "a date moved to before 1900 or after today"
     NOT_DE_IDENTIFIED = "it says that it is de-identified, and is not"
 
 

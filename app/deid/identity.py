@@ -48,6 +48,8 @@ class Keyed:
     patient_ids: PatientIds
     dates: Dates
     named: Mapping[str, str] | Callable[[str], str | None] | None = None
+    #: UIDs that stay: of what is de-identified already, and is only verified.
+    kept: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if len(self.key) < KEY_BYTES:
@@ -55,7 +57,7 @@ class Keyed:
 
     def uid(self, old: str) -> str:
         """Under 2.25, of 128 bits (PS3.5 section B.2)."""
-        return old if _STANDARD.fullmatch(old) else _uid(self.key, old)
+        return old if old in self.kept or _STANDARD.fullmatch(old) else _uid(self.key, old)
 
     def patient_id(self, old: str) -> str:
         """Raises InvalidPolicy where a table is to name patients and does not name this one."""

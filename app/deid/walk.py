@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Final, NamedTuple, Protocol
 
 from app.deid import replacements
@@ -99,6 +100,7 @@ class Walk:
     def __post_init__(self) -> None:
         self.encoding = Encoding(self.part10.little_endian, self.part10.explicit)
         self._originals = Originals(self.part10, self.encoding)
+        self._today = f"{date.today():%Y%m%d}"
         self._scanner = Scanner(self.part10.data, self.part10.little_endian)
         self._does: dict[Action, Callable[[Element, Place, Decision], bytes | None]] = {
             Action.EMPTY: lambda element, place, decision: b"",
@@ -247,7 +249,8 @@ class Walk:
         return self._plausible(replacements.shifted_moment(value, self.days))
 
     def _plausible(self, moved: str) -> str:
-        self.record.odd_dates = self.record.odd_dates or "" < moved[:4] < "1900"
+        day = moved.replace(".", "")[:8]
+        self.record.odd_dates = self.record.odd_dates or "" < day < "1900" or day > self._today
         return moved
 
     def _epoch(self, element: Element, place: Place, decision: Decision) -> bytes | None:

@@ -93,7 +93,8 @@ def _write_all(
     to_do = _to_do(list(_tasks(asked, rules, seen, record)), record, marks, traces, asked.target)
     count = len(seen) - len(to_do)
     if crosswalk:
-        crosswalk.add("patient", {p: rules.identities.patient_id(p) for p in patients})
+        changed = {each.patient for each in seen if not _is_verified(asked, each)}
+        crosswalk.add("patient", {p: rules.identities.patient_id(p) for p in patients if p in changed})
     with _pool(asked, rules) as pool:
         to_do = _looked_at(pool, rules.policy, seen, to_do, bar)
         futures = {
@@ -182,7 +183,14 @@ def _identities(asked: Run, seen: list[Seen], crosswalk: Crosswalk | None) -> Ke
         named = dict(crosswalk.pairs["patient"])
         for patient in dict.fromkeys(each.patient for each in seen):
             named.setdefault(patient, f"{asked.policy.patient_ids.prefix}{len(named) + 1:04}")
-    return Keyed(asked.key, asked.policy.patient_ids, asked.policy.dates, named)
+    verified = (each for each in seen if _is_verified(asked, each))
+    kept = frozenset(uid for each in verified for uid in (each.study, each.series, each.instance))
+    return Keyed(asked.key, asked.policy.patient_ids, asked.policy.dates, named, kept)
+
+
+def _is_verified(asked: Run, seen: Seen) -> bool:
+    """Whether an instance is only verified: it and what refers to it keep their UIDs."""
+    return seen.removed and not asked.policy.again
 
 
 def _mark(rules: Rules, identifiers: Identifiers) -> str:

@@ -241,7 +241,6 @@ def test_dates_before_1900_and_none_at_all() -> None:
     assert b"yesterday" not in out
 
 
-@pytest.mark.xfail(strict=True, reason="only dates before 1900 are asked about, not those after today")
 def test_dates_of_the_future() -> None:
     by = said(options=["retain-longitudinal-modified-dates"], dates={"earliest": 30_000, "latest": 31_000})
     assert Question.DATES in result(instances.part10(full()), by)[1].questions

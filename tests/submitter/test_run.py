@@ -393,9 +393,6 @@ def test_dates_of_a_patient_move_together(tmp_path: Path) -> None:
     assert days == [f"{day + timedelta(shift):%Y%m%d}" for day in moved]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="what is only verified keeps its UIDs, while what refers to it gets new ones"
-)
 def test_links_to_what_is_only_verified_hold(tmp_path: Path) -> None:
     source, target = tmp_path / "source", tmp_path / "out"
     source.mkdir()
