@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from pydicom.datadict import keyword_for_tag
 
-from app.deid import standard
+from app.deid import fitting, standard
 from app.deid.actions import LETTERS, Action
 from app.deid.policy import Policy
 from app.deid.standard import Option
@@ -13,8 +13,6 @@ from app.dicom.attributes import Attribute, private_key
 
 Path = tuple[str, ...]
 
-_TEXT: Final = frozenset({"LO", "LT", "SH", "ST", "UC", "UT"})
-_DATES: Final = frozenset({"DA", "DT"})
 _PATIENT_NAME, _PATIENT_ID = 0x00100010, 0x00100020
 #: UIDs that name a class, a syntax or a vocabulary, and no instance of anything.
 _CLASSES: Final = (
@@ -55,7 +53,7 @@ class Decisions:
     def of_standard(self, tag: int, vr: str, path: Path, parent: int | None) -> Decision:
         """For a standard attribute at a path of keys, within the sequence `parent`."""
         if self._by_path and (override := self.policy.overrides.get(".".join(path))):
-            return Decision(_fitting(override, vr), "the policy's override of this path")
+            return Decision(fitting.named(override, vr), "the policy's override of this path")
         found = self._plain.get((parent, tag, vr))
         if found is None:
             found = self._plain[parent, tag, vr] = self._chosen(tag, vr, parent)
@@ -73,11 +71,11 @@ class Decisions:
     def considered(self, tag: int, vr: str, parent: int | None = None) -> Iterator[Decision]:
         """Every rule that speaks of a standard attribute, the one that counts first."""
         if override := self.policy.overrides.get(_key(tag)):
-            yield Decision(_fitting(override, vr), "the policy's override")
+            yield Decision(fitting.named(override, vr), "the policy's override")
         if tag in (_PATIENT_NAME, _PATIENT_ID):
             yield Decision(Action.PATIENT_ID, "the policy's way of calling patients")
         if self.policy.standard_actions == "tcia" and (named := standard.tcia_action(tag)):
-            action = self._valid(self._dated(_tcia(named, vr), vr), tag, parent)
+            action = self._valid(self._dated(fitting.of_tcia(named, vr), vr), tag, parent)
             yield Decision(action, f"TCIA: {named}", tag in _DEVICE)
         if row := standard.row(tag):
             yield from self._by_row(row, tag, vr, parent)
@@ -100,7 +98,7 @@ class Decisions:
         taken = {option: code for option, code in row.options.items() if self.policy.has(option)}
         for code in ("C", "K"):
             for option in sorted(option for option in taken if taken[option] == code):
-                action = _cleaned(vr, option) if code == "C" else _retained(vr, option)
+                action = fitting.cleaned(vr, option) if code == "C" else fitting.retained(vr, option)
                 if action:
                     yield Decision(action, f"PS3.15 {option}: {code}", code == "K")
         yield Decision(self._basic(row.basic, tag, vr, parent), f"PS3.15 basic profile: {row.basic}")
@@ -134,7 +132,7 @@ class Decisions:
             return Decision(Action.KEEP, "names a class or a vocabulary")
         if tag >> 24 == 0x60 and self._plane(tag, parent).action is Action.REMOVE:
             return Decision(Action.REMOVE, "goes with its Overlay Data")
-        if vr in _BINARY and not keyword:
+        if vr in fitting.BINARY and not keyword:
             return Decision(Action.REMOVE, f"no table names it, nor the dictionary: {vr}")
         return Decision(self._by_vr(vr), f"no table names it: by its VR, {vr}", tag in _DEVICE)
 
@@ -143,11 +141,11 @@ class Decisions:
         return self._chosen(tag >> 16 << 16 | 0x3000, "OW", parent)
 
     def _by_vr(self, vr: str) -> Action:
-        if vr in _DATES:
+        if vr in fitting.DATES:
             return self._dates()
         if vr == "UI" and self.policy.has(Option.RETAIN_UIDS):
             return Action.KEEP
-        return _BY_VR.get(vr, Action.KEEP)
+        return fitting.BY_VR.get(vr, Action.KEEP)
 
     def _dates(self) -> Action:
         if self.policy.has(Option.RETAIN_MODIFIED_DATES):
@@ -166,7 +164,7 @@ class Decisions:
     def _overridden(self, tag: int, creator: str, vr: str, path: Path) -> Decision | None:
         for key in (".".join(path), private_key(f"{tag:08X}", creator)):
             if override := self.policy.overrides.get(key):
-                return Decision(_fitting(override, vr), "the policy's override")
+                return Decision(fitting.named(override, vr), "the policy's override")
         return None
 
     def _safe(self, tag: int, creator: str, vr: str) -> Decision | None:
@@ -179,22 +177,24 @@ class Decisions:
         named = standard.knowledge(_signature(path)) if self.policy.private.knowledge else None
         if named is None:
             return None
-        action = self._private_kept(vr) if named == "keep" else self._dated(_fitting(Action(named), vr), vr)
+        action = (
+            self._private_kept(vr) if named == "keep" else self._dated(fitting.named(Action(named), vr), vr)
+        )
         return Decision(action, f"TCIA's knowledge base: {named}")
 
     def _dated(self, action: Action, vr: str) -> Action:
         """A shift that a table names, as the policy's options have dates."""
-        if action not in _SHIFTED or self._dates() is Action.SHIFT:
+        if action not in fitting.SHIFTED or self._dates() is Action.SHIFT:
             return action
         if self._dates() is Action.KEEP:
             return Action.KEEP
-        return Action.DUMMY if vr in _DATES else Action.REMOVE
+        return Action.DUMMY if vr in fitting.DATES else Action.REMOVE
 
     def _private_kept(self, vr: str) -> Action:
         return Action.CLEAN if vr in ("UN", "OB") else self._by_vr(vr)
 
     def _unknown(self, vr: str) -> Decision:
-        if self.policy.private.unknown == "remove" or vr in _BINARY:
+        if self.policy.private.unknown == "remove" or vr in fitting.BINARY:
             return Decision(Action.REMOVE, UNKNOWN_PRIVATE)
         return Decision(self._private_kept(vr), "private and unknown; the policy cleans it")
 
@@ -217,69 +217,6 @@ def _only_texts(decision: Decision, vr: str) -> Decision:
 
 #: The rule of what is removed because nobody knows it; somebody may want to decide otherwise.
 UNKNOWN_PRIVATE: Final = "private and unknown"
-_SHIFTED: Final = frozenset({Action.SHIFT, Action.EPOCH})
-#: The VRs to which an action can be done; what is named for another VR goes.
-_FITS: Final = {
-    Action.CLEAN: _TEXT | {"AE", "CS", "DS", "IS", "OB", "PN", "UN", "UR"},
-    Action.UID: _TEXT | {"UI", "UN"},
-    Action.SHIFT: _TEXT | _DATES | {"DS", "IS", "UN"},
-    Action.EPOCH: _TEXT | {"DS", "IS", "SL", "SS", "SV", "UL", "UN", "US", "UV"},
-    Action.PATIENT_ID: _TEXT | {"PN", "UN"},
-    Action.AGE: frozenset({"AS"}),
-}
-#: VRs of which nobody can tell what they hold.
-_BINARY: Final = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
-_BY_VR: Final = {
-    **dict.fromkeys(_TEXT, Action.CLEAN),
-    "AE": Action.EMPTY,
-    "AS": Action.AGE,
-    "PN": Action.EMPTY,
-    "SQ": Action.WALK,
-    "UI": Action.UID,
-    "UN": Action.REMOVE,
-    "UR": Action.REMOVE,
-}
-
-
-def _kept(vr: str) -> Action:
-    return {"SQ": Action.WALK, "AS": Action.AGE, "UN": Action.CLEAN}.get(vr, Action.KEEP)
-
-
-def _retained(vr: str, option: Option) -> Action:
-    """What keeps the identity of a device may hold a patient's all the same, where people write."""
-    if vr in _TEXT and option is not Option.RETAIN_INSTITUTION_IDENTITY:
-        return Action.CLEAN
-    return _kept(vr)
-
-
-def _cleaned(vr: str, option: Option) -> Action | None:
-    """What cleaning is for a VR; None where a value of it cannot be cleaned, so that the next rule speaks."""
-    if option is Option.RETAIN_MODIFIED_DATES:
-        return Action.SHIFT if vr in _DATES else Action.KEEP if vr in ("TM", "SH") else None
-    if vr in _TEXT or vr == "CS":
-        return Action.CLEAN
-    return {"SQ": Action.WALK, "AS": Action.AGE}.get(vr)
-
-
-def _tcia(named: str, vr: str) -> Action:
-    """TCIA's people read the texts that they keep; here they are cleaned."""
-    action = Action(named)
-    if action is Action.KEEP:
-        return Action.CLEAN if vr in _TEXT else _kept(vr)
-    return _fitting(action, vr)
-
-
-def _fitting(action: Action, vr: str) -> Action:
-    """An action that somebody named, as it can be done to a VR."""
-    if vr == "SQ" and action not in (Action.REMOVE, Action.EMPTY):
-        return Action.WALK
-    if action is Action.WALK:
-        return Action.KEEP
-    if action is Action.SHIFT and vr == "TM":
-        return Action.KEEP
-    if action is Action.DUMMY and vr == "UI":
-        return Action.UID
-    return action if vr in _FITS.get(action, {vr}) else Action.REMOVE
 
 
 def _key(tag: int) -> str:

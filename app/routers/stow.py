@@ -17,6 +17,7 @@ from app.routers.dependencies import ARoot, get_ask
 from app.routers.responses import dicom_json
 from app.routers.wado import address
 from app.services import doors, uploads
+from app.services.door import Door, door_of
 from app.services.forms import DICOM, DICOM_JSON, DICOM_XML
 from app.services.root import Root
 from app.services.roots import destination
@@ -93,26 +94,26 @@ async def _store(request: Request, root: Root, study: str | None) -> Response:
     # What cannot be answered is not stored either: refused now, the client may send it again.
     coding.choose(request.headers.get("accept-encoding"), coding.WORTHWHILE)
     into = await destination(root)
-    door = await doors.of(into)
-    outcomes = await _stored(request, into, door, study)
+    found = await door_of(into)
+    outcomes = await _stored(request, into, found, study)
     request.scope[PLACE] = into.collection
     request.scope[INSTANCES] = sum(not isinstance(outcome, Failed) for outcome in outcomes)
     # What is de-identified lies in another study than the address names.
-    study_url = f"{into.url}/studies/{study}" if study and not door else None
+    study_url = f"{into.url}/studies/{study}" if study and not found else None
     answer = store_response.render(study_url, into.url, outcomes)
     if offer.name == "xml":
         return Response(to_xml(answer), status(outcomes), media_type=DICOM_XML)
     return dicom_json(request, answer, status(outcomes))
 
 
-async def _stored(request: Request, into: Root, door: doors.Door | None, study: str | None) -> list[Outcome]:
-    if door is None:
+async def _stored(request: Request, into: Root, found: Door | None, study: str | None) -> list[Outcome]:
+    if found is None:
         return await store(into, study, _arrivals(request, into, into.archive.spools))
     kind = media_types.parse(request.headers.get("content-type") or "none/none")
     if kind.part.type in (DICOM_JSON, DICOM_XML):
         raise UnsupportedMediaType(f"This collection de-identifies: send whole instances, as {DICOM}.")
     arriving = _arrivals(request, into, into.archive.sealed)
-    return await store(into, None, doors.through(into, door, study, arriving))
+    return await store(into, None, doors.through(into, found, study, arriving))
 
 
 def status(outcomes: list[Outcome]) -> int:

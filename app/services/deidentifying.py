@@ -15,7 +15,7 @@ from app.errors import Forbidden, InvalidPolicy, NotFound
 from app.registry import audit, deidentification
 from app.registry.deidentification import Chosen
 from app.registry.submissions import Submission
-from app.services import doors, submissions
+from app.services import door, submissions
 from app.services.owners import owned
 from app.threads import in_thread
 
@@ -50,7 +50,7 @@ async def choose(archive: Archive, caller: Caller, slug: str, text: str) -> tupl
             "At the door there is no table of patients: let patient_ids be keyed or sequence."
         )
     key = await in_thread(archive.keyring.make, slug)
-    chosen = Chosen(text, wanted.digest, doors.key_check(key))
+    chosen = Chosen(text, wanted.digest, door.key_check(key))
 
     def write(connection: Connection) -> None:
         deidentification.choose(connection, collection.id, chosen)

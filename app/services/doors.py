@@ -5,28 +5,25 @@ and all that identifies its patients is known, does anything of it go on, de-ide
 collection's key opens is durable before the rows are.
 """
 
-import hmac
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
 
 from sqlalchemy import Connection
 
 from app.archive import Archive
-from app.crosswalk import Seal
-from app.deid import engine, policy
+from app.deid import engine
 from app.deid.engine import Result, Rules
-from app.deid.identity import Keyed
-from app.deid.policy import Policy
 from app.deid.text import Cleaner, Identifiers, harvest
 from app.dicom import part10, validation
 from app.dicom.store_response import Failed, Stored
-from app.errors import Conflict, Fact, InvalidInstance, KeyUnavailable
+from app.errors import Fact, InvalidInstance
 from app.index import sources
 from app.index.writer import Place
 from app.registry import deidentification
-from app.registry.deidentification import IDENTIFIERS, PATIENT, UID
+from app.registry.deidentification import UID
+from app.services import patients
+from app.services.door import Door
 from app.services.root import Root
 from app.services.store import Coming, Treated
 from app.services.uploads import Arrival
@@ -38,55 +35,6 @@ _STUDY, _SERIES, _INSTANCE, _SOP_CLASS = 0x0020000D, 0x0020000E, 0x00080018, 0x0
 LARGEST = 2 << 30
 #: Bytes written at a time.
 _PIECE = 4 << 20
-
-
-@dataclass(frozen=True)
-class Door:
-    """How a collection de-identifies."""
-
-    collection: int
-    policy: Policy
-    key: bytes
-
-    @property
-    def seal(self) -> Seal:
-        """What its crosswalk is sealed with."""
-        return Seal(self.key)
-
-    def rules(self, named: dict[str, str] | None = None) -> Rules:
-        """The policy, with the names that patients were given."""
-        return Rules(self.policy, Keyed(self.key, self.policy.patient_ids, self.policy.dates, named))
-
-    def source(self, digest: bytes) -> bytes:
-        """The keyed hash of an instance's bytes as they came."""
-        return hmac.digest(self.key, b"source\0" + digest, "sha256")[:16]
-
-
-def key_check(key: bytes) -> bytes:
-    """What tells whether a key is the same."""
-    return hmac.digest(key, b"check", "sha256")
-
-
-async def of(into: Root) -> Door | None:
-    """The door of the collection where a root's place is; None where it takes what it is sent as it is.
-
-    Raises KeyUnavailable.
-    """
-    assert into.place
-    register = await into.archive.rights.register()
-    found = next((each for each in register.collections.values() if each.id == into.place.collection), None)
-    return await door(into.archive, found.id, found.slug) if found and found.deidentifies else None
-
-
-async def door(archive: Archive, collection: int, slug: str) -> Door:
-    """The same of a collection that has one."""
-    chosen = await archive.database.lookup(lambda connection: deidentification.of(connection, collection))
-    if chosen is None:
-        raise Conflict("The collection does not de-identify any more: send it again.")
-    key = await in_thread(archive.keyring.get, slug)
-    if key_check(key) != chosen.key_check:
-        raise KeyUnavailable(f"The key of collection {slug} is not that of its data: bring that one back.")
-    return Door(collection, policy.parse(chosen.policy), key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +75,12 @@ async def through(
             looked.append(await _look(archive, door, study, arrival))
         instances = [each for each in looked if isinstance(each, _Looked)]
         known = await _known(archive, into.place, instances)
-        patients = await _patients(archive, door, instances)
+        harvested = ((each.patient, each.identifiers) for each in instances)
+        known_patients = await patients.known(archive, door, harvested)
         done = _Done()
         cleaners = {
-            patient: patients.rules.cleaner(patient, found) for patient, found in patients.identifiers.items()
+            patient: known_patients.rules.cleaner(patient, found)
+            for patient, found in known_patients.identifiers.items()
         }
         for each in looked:
             if isinstance(each, Failed):
@@ -138,7 +88,7 @@ async def through(
             elif each.source in known:
                 yield known[each.source]
             else:
-                yield await _treat(archive, patients.rules, cleaners[each.patient], each, done)
+                yield await _treat(archive, known_patients.rules, cleaners[each.patient], each, done)
         await _keep(archive, door, into.place.submission, done)
 
 
@@ -179,61 +129,6 @@ async def _known(archive: Archive, place: Place, instances: Iterable[_Looked]) -
         source: Stored(resource, sop_class, validation.COERCED)
         for source, (resource, sop_class) in found.items()
     }
-
-
-@dataclass(frozen=True, slots=True)
-class _Patients:
-    """The rules, which know the patients' names, and what identifies each."""
-
-    rules: Rules
-    identifiers: dict[str, Identifiers]
-
-
-async def _patients(archive: Archive, door: Door, instances: Iterable[_Looked]) -> _Patients:
-    """What is known of the patients by now, kept for what comes later."""
-    found: dict[str, Identifiers] = {}
-    for each in instances:
-        found[each.patient] = found.get(each.patient, Identifiers()) | each.identifiers
-    if not found:
-        return _Patients(door.rules(), found)
-    return await archive.database.write(lambda connection: _merged(connection, door, found))
-
-
-def _merged(connection: Connection, door: Door, found: dict[str, Identifiers]) -> _Patients:
-    seal = door.seal
-    rules = door.rules(_named(connection, door, found))
-    names = {patient: rules.identities.patient_id(patient) for patient in found}
-    pairs = {seal.lookup(PATIENT, old): seal.close([old, new], PATIENT) for old, new in names.items()}
-    deidentification.put(connection, door.collection, PATIENT, pairs, anew=False)
-    lookups = {patient: seal.lookup(IDENTIFIERS, name) for patient, name in names.items()}
-    before = deidentification.get(connection, door.collection, IDENTIFIERS, lookups.values())
-    merged = {patient: known | opened(seal, before.get(lookups[patient])) for patient, known in found.items()}
-    sealed = {lookups[patient]: seal.close(known.to_json(), IDENTIFIERS) for patient, known in merged.items()}
-    deidentification.put(connection, door.collection, IDENTIFIERS, sealed, anew=True)
-    return _Patients(rules, merged)
-
-
-def _named(connection: Connection, door: Door, patients: Iterable[str]) -> dict[str, str]:
-    """The names of patients that are called in sequence: those they have, and new ones."""
-    number = deidentification.count(connection, door.collection, PATIENT)
-    if door.policy.patient_ids.scheme != "sequence":
-        return {}
-    seal = door.seal
-    lookups = {patient: seal.lookup(PATIENT, patient) for patient in patients}
-    held = deidentification.get(connection, door.collection, PATIENT, lookups.values())
-    named = {}
-    for patient, lookup in lookups.items():
-        if lookup in held:
-            named[patient] = cast(list[str], seal.open(held[lookup], PATIENT))[1]
-        else:
-            number += 1
-            named[patient] = f"{door.policy.patient_ids.prefix}{number:04}"
-    return named
-
-
-def opened(seal: Seal, sealed: bytes | None) -> Identifiers:
-    """What is known of a patient; nothing where nothing is sealed."""
-    return Identifiers.from_json(cast(list[Any], seal.open(sealed, IDENTIFIERS))) if sealed else Identifiers()
 
 
 async def _treat(archive: Archive, rules: Rules, cleaner: Cleaner, looked: _Looked, done: _Done) -> Coming:

@@ -22,8 +22,8 @@ from app.models.collections import CLOSED, WAITING
 from app.registry import deidentification, submissions
 from app.registry.deidentification import IDENTIFIERS
 from app.registry.submissions import Submission
-from app.services import doors
-from app.services.doors import Door
+from app.services import patients
+from app.services.door import Door, open_door
 from app.services.once_more import Pass
 
 JOB = "second-pass"
@@ -43,7 +43,7 @@ async def carry_out(archive: Archive, job: Job) -> None:
     found = await archive.database.lookup(lambda connection: submissions.find(connection, key))
     if found is None or (found.state, found.deidentified) != (CLOSED, WAITING):
         return
-    door = await doors.door(archive, found.collection_id, found.collection)
+    door = await open_door(archive, found.collection_id, found.collection)
     with suppress(Conflict):
         await _clean(archive, door, found)
         findings = await archive.database.scan(lambda connection: _findings(connection, found.id))
@@ -68,7 +68,7 @@ async def _cleaner(archive: Archive, door: Door, patient: str) -> Cleaner:
     found = await archive.database.lookup(
         lambda connection: deidentification.get(connection, door.collection, IDENTIFIERS, [lookup])
     )
-    return Cleaner(doors.opened(door.seal, found.get(lookup)), 0, str)
+    return Cleaner(patients.opened(door.seal, found.get(lookup)), 0, str)
 
 
 async def _clean_series(
