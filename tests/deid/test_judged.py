@@ -20,7 +20,7 @@ from tests.deid.key import Action, Key
 #: All of one worker: the corpus is made and de-identified once.
 pytestmark = [
     pytest.mark.timeout(900),
-    pytest.mark.xdist_group("deid judged"),
+    pytest.mark.xdist_group("judged"),
     # Without a reader of texts in pixels, images wait for a person and are no outputs.
     pytest.mark.skipif(find_spec("rapidocr") is None, reason="rapidocr is not here: `make install` has it"),
 ]
