@@ -6,21 +6,20 @@ import os
 import re
 from pathlib import Path
 from secrets import token_bytes
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from typer.core import TyperGroup
 
-from app.deid import policy as policies
-from app.deid.decisions import Decisions
-from app.deid.identity import KEY_BYTES
-from app.deid.policy import PRESETS, Policy
-from app.dicom import attributes
 from app.errors import Misconfigured
+from app.keyring import KEY_BYTES
 from app.settings import Settings
 from app.terminal import on_database, progress, said_plainly
+
+if TYPE_CHECKING:
+    from app.deid.policy import Policy
 
 #: What stands in both Patient ID and Patient's Name (PS3.5 section 6.2).
 _IDENTIFIER = re.compile(r"[^\\^=\x00-\x1f]{1,64}")
@@ -43,9 +42,7 @@ deid = typer.Typer(
     no_args_is_help=True,
 )
 
-PolicyOption = Annotated[
-    str, typer.Option("--policy", help=f"A policy: a YAML file, or one of {', '.join(PRESETS)}.")
-]
+PolicyOption = Annotated[str, typer.Option("--policy", help="A policy: a YAML file, or one of basic, tcia.")]
 
 
 @deid.command()
@@ -140,6 +137,9 @@ def explain(
 ) -> None:
     """Say what a policy does to an attribute, and which rules speak of it."""
     with said_plainly():
+        from app.deid.decisions import Decisions
+        from app.dicom import attributes
+
         found = attributes.find(tag)
         if found is None:
             raise Misconfigured(f"{tag} is no attribute: write a keyword, a tag, or gggg00ee[creator].")
@@ -182,14 +182,19 @@ def make_key(path: Path) -> None:
         file.write(token_bytes(KEY_BYTES))
 
 
-def load(name: str) -> Policy:
+def load(name: str) -> "Policy":
     """A preset, or the policy in a file. Raises InvalidPolicy or Misconfigured."""
-    if name in PRESETS:
+    # Not before: `serve` is this command too, and keeps pydicom's decoders out of its process.
+    from app.deid import policy as policies
+
+    if name in policies.PRESETS:
         return policies.preset(name)
     try:
         return policies.parse(Path(name).read_text("utf-8"))
     except (OSError, UnicodeDecodeError):
-        raise Misconfigured(f"{name} is no file that can be read, nor one of {', '.join(PRESETS)}.") from None
+        raise Misconfigured(
+            f"{name} is no file that can be read, nor one of {', '.join(policies.PRESETS)}."
+        ) from None
 
 
 def read_key(path: Path) -> bytes:

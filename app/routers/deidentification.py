@@ -1,17 +1,19 @@
 """De-identification: `/api/v1/collections/{collection}/deidentification`, and the same of submissions."""
 
-from typing import Annotated, Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Request, Response, status
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.deid.policy import Policy
 from app.routers.api import PREFIX, problems
 from app.routers.dependencies import ACaller, AnArchive
 from app.routers.representations import send_bytes
-from app.services import deidentifying
+
+if TYPE_CHECKING:
+    from app.deid.policy import Policy
 
 router = APIRouter(prefix=PREFIX, tags=["de-identification"])
 _OF = "/collections/{collection}/deidentification"
@@ -62,7 +64,7 @@ class Release(BaseModel):
 @router.get(_OF, responses=problems(401, 403, 404))
 async def get_policy(archive: AnArchive, caller: ACaller, collection: str) -> APolicy:
     """Show by which policy a collection de-identifies; for those who own it."""
-    return _shown(*await deidentifying.policy(archive, caller, collection))
+    return _shown(*await _service().policy(archive, caller, collection))
 
 
 @router.put(_OF, responses=problems(400, 401, 403, 404, 409))
@@ -71,40 +73,47 @@ async def choose_policy(archive: AnArchive, caller: ACaller, collection: str, ne
 
     Such a collection publishes versions: it cannot be rolling. Its key stays while it has data.
     """
-    return _shown(*await deidentifying.choose(archive, caller, collection, new.policy))
+    return _shown(*await _service().choose(archive, caller, collection, new.policy))
 
 
 @router.delete(_OF, status_code=status.HTTP_204_NO_CONTENT, responses=problems(401, 403, 404, 409))
 async def drop_policy(archive: AnArchive, caller: ACaller, collection: str) -> Response:
     """Have a collection take what it is sent as it is; for those who own it."""
-    await deidentifying.drop(archive, caller, collection)
+    await _service().drop(archive, caller, collection)
     return Response(status_code=status.HTTP_204_NO_CONTENT)
 
 
 @router.get(f"{_SENT}/deidentification", responses=problems(401, 404))
 async def get_state(archive: AnArchive, caller: ACaller, submission: str) -> AState:
     """Show how far the de-identification of a submission is, and what holds it."""
-    found = await deidentifying.state(archive, caller, submission)
+    found = await _service().state(archive, caller, submission)
     return AState(state=found.state, findings=found.findings)
 
 
 @router.post(f"{_SENT}/deidentification/release", responses=problems(400, 401, 403, 404, 409))
 async def release(archive: AnArchive, caller: ACaller, submission: str, said: Release) -> AState:
     """Say that a person looked at what is held and that it may go; for those who curate."""
-    await deidentifying.release(archive, caller, submission, said.reason)
+    await _service().release(archive, caller, submission, said.reason)
     return await get_state(archive, caller, submission)
 
 
 @router.get(f"{_SENT}/certificate", responses=problems(401, 404))
 async def get_certificate(request: Request, archive: AnArchive, caller: ACaller, submission: str) -> Response:
     """Show what was removed from a submission: JSON, or a page for browsers."""
-    made = await deidentifying.certificate(archive, caller, submission)
+    made = await _service().certificate(archive, caller, submission)
     if "text/html" in request.headers.get("accept", ""):
         return HTMLResponse(made.to_html())
     return send_bytes(request, orjson.dumps(made.to_json()), "application/json")
 
 
-def _shown(policy: Policy, text: str) -> APolicy:
+def _service() -> ModuleType:
+    # Only here: what a server never does it does not load.
+    from app.services import deidentifying
+
+    return deidentifying
+
+
+def _shown(policy: "Policy", text: str) -> APolicy:
     return APolicy(
         name=policy.name,
         version=policy.version,

@@ -10,12 +10,12 @@ from app.access.callers import Caller
 from app.archive import Archive
 from app.errors import Forbidden, NotFound, NotSignedIn
 from app.jobs import Job, Worker
-from app.services import doi_jobs, dois, second_pass, webhooks
+from app.services import doi_jobs, dois, second_pass_jobs, webhooks
 
 #: What does each kind of job.
 BODIES: dict[str, Callable[[Archive, Job], Awaitable[None]]] = {
     doi_jobs.JOB: dois.carry_out,
-    second_pass.JOB: second_pass.carry_out,
+    second_pass_jobs.JOB: second_pass_jobs.carry_out,
     webhooks.ANNOUNCE: webhooks.spread,
     webhooks.DELIVER: webhooks.deliver,
 }

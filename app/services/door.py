@@ -11,7 +11,6 @@ from app.deid.identity import Keyed
 from app.deid.policy import Policy
 from app.errors import Conflict, KeyUnavailable
 from app.registry import deidentification
-from app.services.root import Root
 from app.threads import in_thread
 
 
@@ -42,19 +41,8 @@ def key_check(key: bytes) -> bytes:
     return hmac.digest(key, b"check", "sha256")
 
 
-async def door_of(into: Root) -> Door | None:
-    """The door of the collection where a root's place is; None where it takes what it is sent as it is.
-
-    Raises KeyUnavailable.
-    """
-    assert into.place
-    register = await into.archive.rights.register()
-    found = next((each for each in register.collections.values() if each.id == into.place.collection), None)
-    return await open_door(into.archive, found.id, found.slug) if found and found.deidentifies else None
-
-
 async def open_door(archive: Archive, collection: int, slug: str) -> Door:
-    """The same of a collection that has one."""
+    """The door of a collection that has one. Raises KeyUnavailable, and Conflict where it has none."""
     chosen = await archive.database.lookup(lambda connection: deidentification.of(connection, collection))
     if chosen is None:
         raise Conflict("The collection does not de-identify any more: send it again.")

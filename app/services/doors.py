@@ -16,14 +16,16 @@ from app.deid import engine
 from app.deid.engine import Result, Rules
 from app.deid.text import Cleaner, Identifiers, harvest
 from app.dicom import part10, validation
-from app.dicom.store_response import Failed, Stored
+from app.dicom.store_response import Failed, Outcome, Stored
 from app.errors import Fact, InvalidInstance
 from app.index import sources
 from app.index.writer import Place
 from app.registry import deidentification
 from app.registry.deidentification import UID
+from app.registry.rights import Known
 from app.services import patients
-from app.services.door import Door
+from app.services import store as stores
+from app.services.door import Door, open_door
 from app.services.root import Root
 from app.services.store import Coming, Treated
 from app.services.uploads import Arrival
@@ -55,6 +57,17 @@ class _Done:
 
     uids: dict[str, str] = field(default_factory=dict)
     log: dict[str, object] = field(default_factory=dict)
+
+
+async def store(
+    into: Root, deidentifying: Known, study: str | None, arriving: AsyncGenerator[Arrival]
+) -> list[Outcome]:
+    """Store what arrives into a collection that de-identifies; `study` is as at the source.
+
+    Raises KeyUnavailable, and what `store.store` does.
+    """
+    door = await open_door(into.archive, deidentifying.id, deidentifying.slug)
+    return await stores.store(into, None, through(into, door, study, arriving))
 
 
 async def through(

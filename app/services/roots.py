@@ -168,6 +168,14 @@ async def destination(root: Root) -> Root:
     return _of_submission(root.archive, register, root.viewer, root.host, opened)
 
 
+async def deidentifying(into: Root) -> Known | None:
+    """The collection where a root's place is, if it de-identifies what it is sent."""
+    assert into.place
+    register = await into.archive.rights.register()
+    own = (each for each in register.collections.values() if each.id == into.place.collection)
+    return next((each for each in own if each.deidentifies), None)
+
+
 def _unit(collection: Known, viewer: Viewer) -> tuple[int, bool]:
     """The first access unit into which the viewer may store, and whether only results. Raises Forbidden."""
     if collection.kind == "external":

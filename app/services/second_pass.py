@@ -10,14 +10,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from app import jobs
 from app.archive import Archive
 from app.deid.engine import Question
 from app.deid.text import Cleaner
 from app.errors import Conflict, ObjectNotFound
 from app.index import redo
 from app.index.redo import Draft
-from app.jobs import Job
 from app.models.collections import CLOSED, WAITING
 from app.registry import deidentification, submissions
 from app.registry.deidentification import IDENTIFIERS
@@ -26,20 +24,12 @@ from app.services import patients
 from app.services.door import Door, open_door
 from app.services.once_more import Pass
 
-JOB = "second-pass"
 #: Instances that a finding names.
 _EXAMPLES = 10
 
 
-def ask(connection: Connection, submission: Submission) -> None:
-    """Have a submission gone through, in the transaction that closes it."""
-    deidentification.wait(connection, submission.id)
-    jobs.enqueue(connection, JOB, f"{JOB}:{submission.id}", submission=submission.key)
-
-
-async def carry_out(archive: Archive, job: Job) -> None:
+async def carry_out(archive: Archive, key: str) -> None:
     """Go through the submission, unless it was reopened, or gone through, meanwhile."""
-    key = str(job.arguments["submission"])
     found = await archive.database.lookup(lambda connection: submissions.find(connection, key))
     if found is None or (found.state, found.deidentified) != (CLOSED, WAITING):
         return

@@ -18,7 +18,7 @@ from app.registry import audit, deidentification, submissions, versions
 from app.registry.submissions import Submission
 from app.registry.tables import COLLECTION, SUBMISSION
 from app.registry.versions import Withdrawal
-from app.services import second_pass
+from app.services import second_pass_jobs
 from app.services.roots import SENDING, enter, known, may_see
 from app.viewer import OWNER, Capability, Viewer
 
@@ -91,7 +91,7 @@ async def act(archive: Archive, caller: Caller, key: str, what: str) -> None:
 def _deidentified(connection: Connection, found: Submission, what: str) -> None:
     """Ask for the second pass where a submission is closed, wait for it before it is approved."""
     if what == "close":
-        second_pass.ask(connection, found)
+        second_pass_jobs.ask(connection, found)
     elif what == "reopen":
         deidentification.reset(connection, found.id)
     elif list(deidentification.not_passed(connection, [found.id])):

@@ -3,13 +3,13 @@
 import mmap
 import os
 from pathlib import Path
-
-from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext
-from cryptography.hazmat.primitives.ciphers.algorithms import AES256
-from cryptography.hazmat.primitives.ciphers.modes import CTR
+from typing import TYPE_CHECKING
 
 from app.storage.disk import Chunk, FileSystem, TempFile, facts
 from app.storage.spool import Spool, Spools
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers import CipherContext
 
 _PIECE = 4 << 20
 
@@ -26,6 +26,11 @@ class SealedSpool(Spool):
 
     def __init__(self, spools: Spools, largest: int) -> None:
         super().__init__(spools, largest)
+        # Only here: what a server never does it does not load.
+        from cryptography.hazmat.primitives.ciphers import Cipher
+        from cryptography.hazmat.primitives.ciphers.algorithms import AES256
+        from cryptography.hazmat.primitives.ciphers.modes import CTR
+
         self._cipher = Cipher(AES256(os.urandom(32)), CTR(os.urandom(16)))
 
     def _temp_file(self, disk: FileSystem, folder: Path) -> TempFile:
@@ -48,7 +53,7 @@ class SealedSpool(Spool):
 
 
 class _Encrypting(TempFile):
-    def __init__(self, disk: FileSystem, folder: Path, encryptor: CipherContext) -> None:
+    def __init__(self, disk: FileSystem, folder: Path, encryptor: "CipherContext") -> None:
         super().__init__(disk, folder)
         self._encryptor = encryptor
 

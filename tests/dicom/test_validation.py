@@ -64,6 +64,6 @@ def test_is_uid(text, valid):
 
 def test_reasons_are_those_of_the_standard_that_are_given_here():
     assert set(FAILURE_REASONS) == {0x0111, 0x0124, 0xA900, 0xC000}
-    assert set(WARNING_REASONS) == {0xB007}
+    assert set(WARNING_REASONS) == {0xB000, 0xB007}
     assert CANNOT_UNDERSTAND in FAILURE_REASONS
     assert all(text.endswith(".") for text in (*FAILURE_REASONS.values(), *WARNING_REASONS.values()))
