@@ -8,10 +8,11 @@ from typing import Annotated, Any, Final, Literal
 
 import orjson
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from app.deid.actions import Action
 from app.deid.standard import EDITION, KNOWLEDGE_EDITION, Option
+from app.deid.written import parsed
 from app.dicom import attributes
 from app.errors import InvalidPolicy
 
@@ -133,7 +134,7 @@ def parse(text: str) -> Policy:
         raise InvalidPolicy(f"The policy is no YAML{f', line {mark.line + 1}' if mark else ''}.") from None
     if not isinstance(said, dict):
         raise InvalidPolicy("A policy is a mapping: at least a name, better options too.")
-    return _validated(_extended(said))
+    return parsed(Policy, _extended(said))
 
 
 def _extended(said: dict[str, Any]) -> dict[str, Any]:
@@ -143,16 +144,3 @@ def _extended(said: dict[str, Any]) -> dict[str, Any]:
     base = preset(str(said["extends"])).model_dump(mode="json", exclude={"name", "version", "description"})
     joined = {key: base.get(key, {}) | value for key, value in said.items() if isinstance(value, dict)}
     return {key: value for key, value in (base | said | joined).items() if key != "extends"}
-
-
-def _validated(said: dict[str, Any]) -> Policy:
-    try:
-        return Policy.model_validate(said)
-    except (ValidationError, RecursionError) as error:
-        if not isinstance(error, ValidationError):
-            raise InvalidPolicy("The policy is nested too deep.") from None
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(step) for step in first["loc"])
-        raise InvalidPolicy(
-            f"{where + ': ' if where else ''}{first['msg'].removeprefix('Value error, ')}."
-        ) from None

@@ -9,13 +9,13 @@ from importlib.resources import files
 from typing import Annotated, Any, Final, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.deid.boxes import Box, fitted, outside
+from app.deid.written import parsed
 from app.dicom import attributes
 from app.dicom.elements import Element
 from app.dicom.part10 import Part10
-from app.errors import InvalidPolicy
 
 _ROWS, _COLUMNS = 0x00280010, 0x00280011
 _REGIONS: Final = 0x00186011
@@ -87,16 +87,7 @@ def ours() -> tuple[Rule, ...]:
 
 def parse(said: Iterable[Mapping[str, Any]]) -> tuple[Rule, ...]:
     """Rules as a policy writes them. Raises InvalidPolicy."""
-    try:
-        return tuple(Rule.model_validate(each) for each in said)
-    except (ValidationError, RecursionError, TypeError) as error:
-        if not isinstance(error, ValidationError):
-            raise InvalidPolicy("Rules for pixels are a list of mappings.") from None
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(step) for step in first["loc"])
-        raise InvalidPolicy(
-            f"A rule for pixels: {where}: {first['msg'].removeprefix('Value error, ')}."
-        ) from None
+    return tuple(parsed(Rule, each, "A rule for pixels") for each in said)
 
 
 def known(part10: Part10, rules: Iterable[Rule] = ()) -> Known:
