@@ -18,6 +18,7 @@ from app.database import Database, migrate
 from app.database.statements import Statement
 from app.models import Study
 from tests.postgres import Cluster, NoServerError, cluster, remember, restore
+from tests.required import lacking
 
 NUMBERS = itertools.count()
 TABLES = Study.metadata.sorted_tables
@@ -39,8 +40,7 @@ def postgres() -> Iterator[Cluster]:
         with cluster() as running:
             yield running
     except NoServerError as missing:
-        # Named at the end of the run; where everything is required, tests/required.py makes it fail.
-        pytest.skip(str(missing.__doc__))
+        lacking(str(missing.__doc__))
 
 
 @pytest.fixture(scope="session")

@@ -12,11 +12,12 @@ from tests.axe.installed import NoAxeError, source
 from tests.house import OWNERS, bearer
 from tests.landed import MAIN, fill
 from tests.live import Process
+from tests.required import lacking
 
 try:
     from tests import chromium
 except ImportError:
-    pytest.skip("playwright is missing: make install-dev", allow_module_level=True)
+    lacking("playwright is missing: make install-dev")
 
 pytestmark = [pytest.mark.timeout(170), pytest.mark.xdist_group("viewer")]
 WIDTHS = (1440, 360)
@@ -35,7 +36,7 @@ class Landed:
 def landed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Landed]:
     """The archive as its own process, filled by its owner; whoever looks is a stranger."""
     if not chromium.executable():
-        pytest.skip("Chromium is missing: apt-get install chromium")
+        lacking("Chromium is missing: apt-get install chromium")
     archive = Process(tmp_path_factory.mktemp("landed") / "data", READINGROOM_OWNER_TOKEN=OWNERS)
     archive.start()
     try:
@@ -60,7 +61,7 @@ def test_nothing_is_in_anybodys_way(landed: Landed, name: str, scheme: str) -> N
     try:
         axe = source()
     except NoAxeError as missing:
-        pytest.skip(str(missing.__doc__))
+        lacking(str(missing.__doc__))
     for width in WIDTHS:
         page = landed.browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
         page.goto(landed.url + landed.pages[name])

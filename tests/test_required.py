@@ -9,9 +9,11 @@ ROOT = Path(__file__).parent.parent
 TESTS = """
 import pytest
 def test_passes(): pass
+# What the run must name at its end, or fail.
 def test_skips(): pytest.skip("no such server: install it")
 @pytest.mark.skipif(True, reason="no such server: install it")
 def test_is_marked(): pass
+# Nothing is missing there: an expected failure is told apart from what was left out.
 @pytest.mark.xfail(reason="known", strict=True)
 def test_expected(): assert False
 """

@@ -13,13 +13,14 @@ from app.ohif.contents import installed
 from app.ohif.package import VERSION, fetch
 from tests.bodies import content_type, multipart
 from tests.live import Process
+from tests.required import lacking
 from tests.viewed import everything, real, study_uid
 
 try:
     from tests import chromium
     from tests.chromium import Picture, Window
 except ImportError:
-    pytest.skip("playwright is missing: make install-dev", allow_module_level=True)
+    lacking("playwright is missing: make install-dev")
 
 pytestmark = [pytest.mark.timeout(170), pytest.mark.xdist_group("viewer")]
 FOLDER = Path(__file__).parent.parent / "viewer"
@@ -38,7 +39,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
     """The archive as its own process, filled."""
     # What is missing is named at the end; where everything is required, tests/required.py makes it fail.
     if not chromium.executable():
-        pytest.skip("Chromium is missing: apt-get install chromium")
+        lacking("Chromium is missing: apt-get install chromium")
     archive = Process(tmp_path_factory.mktemp("viewer") / "data", READINGROOM_VIEWER=str(fetched()))
     archive.start()
     try:
@@ -55,7 +56,7 @@ def fetched() -> Path:
     except (Fact, OSError) as missing:
         present = installed(FOLDER)
         if not present or present.version != VERSION:
-            pytest.skip(f"the viewer is missing: make viewer ({missing})")
+            lacking(f"the viewer is missing: make viewer ({missing})")
     return FOLDER
 
 

@@ -18,6 +18,7 @@ from app.settings import Settings
 from tests.house import DAY, OWNERS, bearer
 from tests.live import Process
 from tests.openid.running import CLIENT, SECRET, NoProviderError, provider
+from tests.required import lacking
 from tests.test_viewer import chromium, drawn, fetched, store
 from tests.viewed import real
 
@@ -41,7 +42,7 @@ class Guarded:
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     """The archive as its own process; Mary may read the collection, John may not."""
     if not chromium.executable():
-        pytest.skip("Chromium is missing: apt-get install chromium")
+        lacking("Chromium is missing: apt-get install chromium")
     data = tmp_path_factory.mktemp("guarded") / "data"
     try:
         with provider("http://127.0.0.1/sign-in/callback") as theirs:
@@ -57,8 +58,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
             finally:
                 archive.stop()
     except NoProviderError as missing:
-        # Named at the end of the run; where everything is required, tests/required.py makes it fail.
-        pytest.skip(str(missing.__doc__))
+        lacking(str(missing.__doc__))
 
 
 async def restrict(data: Path, issuer: str) -> None:

@@ -135,15 +135,17 @@ async def test_scans_whose_clients_left_take_no_turn_from_others(sqlite_url, mon
 async def test_what_a_scan_computes_holds_up_nobody(database):
     """On either engine: it runs in a thread, its rows and what is made of them."""
 
+    begun, go = threading.Event(), threading.Event()
+
     def work(connection):
-        time.sleep(0.4)
+        begun.set()
+        assert go.wait(10)
         return connection.scalar(TITLE), threading.get_ident()
 
     scanning = asyncio.create_task(database.scan(work))
-    await asyncio.sleep(0.01)
-    begun = time.monotonic()
+    assert await asyncio.to_thread(begun.wait, 10)
     assert await title(database) == "Inbox"
-    assert time.monotonic() - begun < 0.3
+    go.set()
     name, thread = await scanning
     assert (name, thread != threading.get_ident()) == ("Inbox", True)
 

@@ -14,6 +14,7 @@ from tests.deid.judge.maps import Maps, shown
 from tests.deid.judge.programs import errors, installed
 from tests.deid.judge.score import MEASURES, Score, score
 from tests.deid.key import Action, Key
+from tests.required import lacking
 
 KEEPING = {Action.TAG_RETAINED, Action.TEXT_NOTNULL, Action.TEXT_RETAINED, Action.PIXELS_RETAINED}
 
@@ -156,8 +157,7 @@ def test_pixels_that_changed_beside_a_text_are_found(perfect: Judged, tmp_path: 
 
 def test_what_dciodvfy_finds_anew(perfect: Judged, tmp_path: Path) -> None:
     if installed("dciodvfy") is None:
-        # Named at the end of the run; where everything is required, tests/required.py makes it fail.
-        pytest.skip("dciodvfy is not here: install the development requirements")
+        lacking("dciodvfy is not here: install the development requirements")
     first = perfect.source / next(iter(perfect.key.files.values()))
     broken = tmp_path / "broken.dcm"
     with catch_warnings(action="ignore"):
@@ -172,8 +172,7 @@ def test_what_dciodvfy_finds_anew(perfect: Judged, tmp_path: Path) -> None:
 
 def test_dciodvfy_judges_what_is_deflated(perfect: Judged) -> None:
     if installed("dciodvfy") is None:
-        # Named at the end of the run; where everything is required, tests/required.py makes it fail.
-        pytest.skip("dciodvfy is not here: install the development requirements")
+        lacking("dciodvfy is not here: install the development requirements")
     deflated = [
         path for path in perfect.source.rglob("*.dcm") if b"1.2.840.10008.1.2.1.99" in path.read_bytes()
     ]

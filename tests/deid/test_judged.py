@@ -16,13 +16,16 @@ from tests.deid.judge.maps import told
 from tests.deid.judge.programs import installed
 from tests.deid.judge.score import Score, score
 from tests.deid.key import Action, Key
+from tests.required import lacking
+
+if find_spec("rapidocr") is None:
+    # Without a reader of texts in pixels, images wait for a person and are no outputs.
+    lacking("rapidocr is not here: `make install` has it")
 
 #: All of one worker: the corpus is made and de-identified once.
 pytestmark = [
     pytest.mark.timeout(900),
     pytest.mark.xdist_group("judged"),
-    # Without a reader of texts in pixels, images wait for a person and are no outputs.
-    pytest.mark.skipif(find_spec("rapidocr") is None, reason="rapidocr is not here: `make install` has it"),
 ]
 ALL = (Action.UID_CHANGED, Action.UID_CONSISTENT, Action.PATID_CONSISTENT, Action.DATE_SHIFTED)
 MEASURES = (
@@ -102,8 +105,7 @@ def test_each_measure(judged: Score, measure: str) -> None:
 
 def test_no_new_error_of_dciodvfy(judged: Score) -> None:
     if installed("dciodvfy") is None:
-        # Named at the end of the run; where everything is required, tests/required.py makes it fail.
-        pytest.skip("dciodvfy is not here: install the development requirements")
+        lacking("dciodvfy is not here: install the development requirements")
     assert judged.measures["dciodvfy"].total
     assert _failures(judged, "dciodvfy") == []
 

@@ -18,6 +18,7 @@ from app.settings import Settings
 from tests.house import House, bearer, house
 from tests.live import free_port
 from tests.openid.running import AUDIENCE, CLIENT, SECRET, NoProviderError, Provider, provider
+from tests.required import lacking
 
 HERE = "http://127.0.0.1:9"
 BACK = f"{HERE}/sign-in/callback"
@@ -30,8 +31,7 @@ def theirs() -> Iterator[Provider]:
         with provider(BACK) as running:
             yield running
     except NoProviderError as missing:
-        # Named at the end of the run; where everything is required, tests/required.py makes it fail.
-        pytest.skip(str(missing.__doc__))
+        lacking(str(missing.__doc__))
 
 
 @pytest.fixture

@@ -16,5 +16,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if Path(__file__).parent in item.path.parents:
             listed = NOT_SUPPORTED.get(row_of(item.name) or 0)
             if listed:
-                # As docs/conformance.md says; a row that begins to hold fails until it leaves the list.
+                # Nothing is left out: the row runs, and fails as docs/conformance.md says; one that begins to
+                # hold fails the run until it leaves the list.
                 item.add_marker(pytest.mark.xfail(strict=True, reason=listed.reason))

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from app.services.plan import Ready
 from app.services.zipped import AtHand, Member, Zip, behind
 from app.wire.zip_out import Entry, Mark
+from tests.required import lacking
 
 MADE = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
 PIECE = 1 << 20
@@ -142,7 +143,7 @@ JUDGES = {"unzip": ("-tqq",), "7z": ("t",), "bsdtar": ("-tf",)}
 @pytest.mark.parametrize("judge", JUDGES)
 def test_others_take_it(judge: str, tmp_path: Path) -> None:
     if not shutil.which(judge):
-        pytest.skip(f"{judge} is not installed")
+        lacking(f"{judge} is not installed")
     many = [ready(f"many/{number}", b"x") for number in range(66_000)]
     path = tmp_path / "file.zip"
     for file in (

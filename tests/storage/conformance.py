@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
@@ -53,12 +54,11 @@ async def outcome_of(store: ObjectStore, key: str, content: bytes) -> bool:
     return True
 
 
-class StoreConformance:
-    """Override `make` (and `store`, where closing needs more)."""
+class StoreConformance(ABC):
+    """What every store keeps to; a test class brings `make` (and `store`, where closing needs more)."""
 
-    def make(self, folder: Path) -> ObjectStore:
-        # The suite has no store of its own: each store's test class brings it.
-        raise NotImplementedError
+    @abstractmethod
+    def make(self, folder: Path) -> ObjectStore: ...
 
     @pytest.fixture
     async def store(self, tmp_path: Path) -> AsyncIterator[ObjectStore]:

@@ -279,13 +279,18 @@ async def test_digests_once_when_finish_was_cancelled(tmp_path: Path) -> None:
         assert (await spool.finish()).sha256 == hashlib.sha256(content).digest()
 
 
-async def test_the_loop_runs_on_while_much_is_digested(tmp_path: Path) -> None:
-    content = bytes(7 * MIB)
+async def test_the_loop_runs_on_while_much_is_digested(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content, go, digest = bytes(7 * MIB), threading.Event(), Spool._digest
+
+    def held(spool: Spool, chunk: bytes) -> None:
+        # Only the loop lets it go on.
+        assert go.wait(10)
+        digest(spool, chunk)
+
+    monkeypatch.setattr(Spool, "_digest", held)
     async with Spools(tmp_path).open() as spool:
         await spool.write(content)
-        finishing, turns = asyncio.create_task(spool.finish()), 0
-        while not finishing.done():
-            await asyncio.sleep(0)
-            turns += 1
-        assert (await finishing).size == len(content)
-    assert turns > 10
+        asyncio.get_running_loop().call_later(0.01, go.set)
+        assert (await spool.finish()).size == len(content)
