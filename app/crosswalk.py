@@ -51,6 +51,14 @@ class Seal:
             ) from None
 
 
+def write_table(path: Path, pairs: Iterable[tuple[str, str]]) -> None:
+    """Write old and new as CSV, `id_old,id_new`, for nobody else to read."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([("id_old", "id_new"), *sorted(pairs)])
+
+
 class Crosswalk:
     """A crosswalk in a folder: `crosswalk.sealed`, and when asked `patient.csv` and `uid.csv`."""
 
@@ -78,12 +86,7 @@ class Crosswalk:
     def export(self) -> None:
         """Write both tables as CSV, each `id_old,id_new`, for nobody else to read."""
         for kind, pairs in self.pairs.items():
-            path = self._folder / f"{kind}.csv"
-            with os.fdopen(
-                os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8", newline=""
-            ) as file:
-                rows: Iterable[tuple[str, str]] = [("id_old", "id_new"), *sorted(pairs.items())]
-                csv.writer(file, lineterminator="\n").writerows(rows)
+            write_table(self._folder / f"{kind}.csv", pairs.items())
 
     def _opened(self, sealed: bytes) -> Iterator[tuple[str, str, str]]:
         kind, pairs = cast(tuple[str, list[tuple[str, str]]], self._seal.open(sealed, "crosswalk"))

@@ -1,13 +1,11 @@
 """What the door's crosswalk holds, for whoever has the server's disk and the key: never over HTTP."""
 
-import csv
-import os
 from pathlib import Path
 from typing import cast
 
 from sqlalchemy import Connection, select
 
-from app.crosswalk import Seal
+from app.crosswalk import Seal, write_table
 from app.database import Database
 from app.errors import NotFound
 from app.keyring import Keyring
@@ -31,8 +29,8 @@ async def export(database: Database, keyring: Keyring, slug: str, folder: Path) 
         sealed = await database.scan(
             lambda connection, of=kind: deidentification.all_of(connection, collection, of)  # type: ignore[misc]
         )
-        pairs = [cast(list[str], seal.open(each, kind)) for each in sealed]
-        await in_thread(_write, folder / f"{kind}.csv", sorted(pairs))
+        pairs = [cast(tuple[str, str], seal.open(each, kind)) for each in sealed]
+        await in_thread(write_table, folder / f"{kind}.csv", pairs)
         written[kind] = len(pairs)
     await database.write(lambda connection: _note(connection, "export", collection))
     return written
@@ -58,11 +56,3 @@ def _collection(connection: Connection, slug: str) -> int:
 
 def _note(connection: Connection, what: str, collection: int) -> None:
     audit.enter(connection, _WHO, f"crosswalk.{what}", collection=collection)
-
-
-def _write(path: Path, rows: list[list[str]]) -> None:
-    """A file that nobody else may read."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows([["id_old", "id_new"], *rows])

@@ -5,7 +5,7 @@ and all that identifies its patients is known, does anything of it go on, de-ide
 collection's key opens is durable before the rows are.
 """
 
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field, replace
 
@@ -35,8 +35,6 @@ from app.threads import in_thread
 _STUDY, _SERIES, _INSTANCE, _SOP_CLASS = 0x0020000D, 0x0020000E, 0x00080018, 0x00080016
 #: What is de-identified lies in memory twice for a moment.
 LARGEST = 2 << 30
-#: Bytes written at a time.
-_PIECE = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +150,7 @@ async def _treat(archive: Archive, rules: Rules, cleaner: Cleaner, looked: _Look
         return Failed(validation.CANNOT_UNDERSTAND, fact.detail, looked.sop_class, looked.instance)
     written = archive.spools.open()
     try:
-        for chunk in treated.chunks:
-            for piece in _pieces(chunk):
-                await written.write(piece)
+        await written.write_all(treated.chunks)
         await written.finish()
     except BaseException:
         await written.discard()
@@ -186,11 +182,6 @@ def logged(result: Result) -> dict[str, object]:
         "questions": list(result.questions),
         "unknown": sorted(result.unknown),
     }
-
-
-def _pieces(chunk: bytes | memoryview) -> Iterator[bytes]:
-    for start in range(0, len(chunk), _PIECE):
-        yield bytes(chunk[start : start + _PIECE])
 
 
 async def _keep(archive: Archive, door: Door, submission: int, done: _Done) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from app.archive import Archive
 from app.deid import engine, looking, ocr
 from app.deid.blank import Blanked
+from app.deid.boxes import Box
 from app.deid.engine import Question, Rules
 from app.deid.looking import Sought, Wanted
 from app.deid.output import PixelsSeen
@@ -28,8 +29,6 @@ from app.storage import keys
 from app.storage.spool import Spool
 from app.threads import in_thread
 
-#: Bytes written at a time.
-_PIECE = 4 << 20
 #: Seconds that looking at one instance may take, and at the picture of a series.
 _SECONDS, _SECONDS_OF_A_SERIES = 20, 300
 
@@ -91,41 +90,40 @@ class Pass:
         async with self.archive.examining:
             instance = await in_thread(part10.read, data)
         asked = looking.wanted(instance, self.rules.policy, sought, number)
-        async with self.archive.spools.open() as spool, self.archive.spools.open() as pixels:
-            blanked, seen = await self._blanked(path, asked, pixels)
-            done = await in_thread(engine.finished, instance, self.rules, self.cleaner, blanked, seen)
-            questions = self._questions(instance, seen)
-            if done is None:
-                return Finished(draft, None, [], questions)
-            changes, chunks = done
-            for chunk in chunks:
-                for start in range(0, len(chunk), _PIECE):
-                    await spool.write(bytes(chunk[start : start + _PIECE]))
+        try:
+            return await self._redone(draft, path, instance, asked)
+        except looking.FAILURES:
+            return await self._redone(draft, path, instance, looking.NOT_SEEN)
+
+    async def _redone(self, draft: Draft, path: Path, instance: Part10, asked: Wanted) -> Finished:
+        """Raises what looking.FAILURES are where the pixels cannot be blanked, or do not read back so."""
+        seen = PixelsSeen(asked.clean, asked.doubtful)
+        blanked = await self._blanked(path, asked.boxes) if asked.boxes else None
+        done = await in_thread(engine.finished, instance, self.rules, self.cleaner, blanked, seen)
+        questions = self._questions(instance, seen)
+        if done is None:
+            return Finished(draft, None, [], questions)
+        changes, chunks = done
+        async with self.archive.spools.open() as spool:
+            await spool.write_all(chunks)
             await spool.finish()
             if blanked:
-                await self._proved(path, await spool.path(), asked)
+                await self._proved(path, await spool.path(), asked.boxes)
             return Finished(draft, await self._stored(spool, draft), changes, questions)
 
-    async def _blanked(self, path: Path, asked: Wanted, pixels: Spool) -> tuple[Blanked | None, PixelsSeen]:
-        """The pixels without what is in the boxes; not clean where they cannot be decoded."""
-        if not asked.boxes:
-            return None, PixelsSeen(asked.clean, asked.doubtful)
+    async def _blanked(self, path: Path, boxes: tuple[Box, ...]) -> Blanked | None:
+        """The pixels without what is in the boxes; None where no box lies in the frames."""
         target = self.archive.spools.folder / keys.fresh()
         try:
             run = self.archive.codecs.run
-            said = await run(looking.blank_file, path, target, asked.boxes, seconds=_SECONDS_OF_A_SERIES)
+            said = await run(looking.blank_file, path, target, boxes, seconds=_SECONDS_OF_A_SERIES)
             content = await in_thread(target.read_bytes) if said != b"null" else b""
-        except looking.FAILURES:
-            return None, PixelsSeen()
         finally:
             await in_thread(target.unlink, missing_ok=True)
-        blanked = looking.blanked(said, content)
-        return blanked, PixelsSeen(asked.clean, asked.doubtful)
+        return looking.blanked(said, content)
 
-    async def _proved(self, before: Path, after: Path, asked: Wanted) -> None:
-        await self.archive.codecs.run(
-            looking.prove_files, before, after, asked.boxes, seconds=_SECONDS_OF_A_SERIES
-        )
+    async def _proved(self, before: Path, after: Path, boxes: tuple[Box, ...]) -> None:
+        await self.archive.codecs.run(looking.prove_files, before, after, boxes, seconds=_SECONDS_OF_A_SERIES)
 
     def _questions(self, instance: Part10, seen: PixelsSeen) -> tuple[Question, ...]:
         policy = self.rules.policy

@@ -7,7 +7,7 @@ whatever the number and size of what arrives.
 import hashlib
 import mmap
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,8 @@ _FLUSH = _MIB
 # Digesting less than this takes no longer than the hop.
 _INLINE = 128 << 10
 _PAGE = 4096
+# The most that is copied at once.
+_PIECE = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,12 @@ class Spool:
         room = _FLUSH if self._file else self._spools.in_memory
         if self._held > room or (self._held and self._spools.crowded()):
             await self._flush(self._spill)
+
+    async def write_all(self, chunks: Iterable[Chunk]) -> None:
+        """Take all of these, large ones in pieces. Raises as `write` does, and what making them does."""
+        for chunk in chunks:
+            for start in range(0, len(chunk), _PIECE):
+                await self.write(chunk[start : start + _PIECE])
 
     async def finish(self) -> Spooled:
         """All has arrived. Raises as `write` does; may be called again for the same answer."""

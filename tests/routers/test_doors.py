@@ -12,8 +12,11 @@ from PIL import Image, ImageDraw, ImageFont
 from pydicom import Dataset, dcmread
 from sqlalchemy import Connection, Table, select
 
+from app.deid.engine import Question
+from app.errors import CannotDecode
 from app.models.studies import Instance
 from app.services.background import worker
+from app.services.once_more import Pass
 from tests.bodies import content_type, multipart
 from tests.instances import ct, part10
 from tests.routers.house import House
@@ -196,6 +199,26 @@ async def test_text_in_pixels_is_gone_when_the_submission_has_passed(house: Hous
         assert new.BurnedInAnnotation == "NO"
         assert "113101" in {each.CodeValue for each in new.DeidentificationMethodCodeSequence}
         assert "113101" not in {each.CodeValue for each in old.DeidentificationMethodCodeSequence}
+
+
+async def test_pixels_that_do_not_read_back_are_left_for_a_person(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def failing(*_: object) -> None:
+        raise CannotDecode("The blanked instance does not read back as its source does.")
+
+    monkeypatch.setattr(Pass, "_proved", failing)
+    await prepare(house, "name: chest\nextends: tcia\n")
+    answer = await send(house.owner, written_on(1))
+    [before] = await take(house.owner, answer)
+    key = (await house.owner.get("/api/v1/submissions")).json()["items"][0]["key"]
+    await house.owner.post(f"/api/v1/submissions/{key}/close")
+    await worker(house.archive).drain()
+    state = (await house.owner.get(f"/api/v1/submissions/{key}/deidentification")).json()
+    assert (state["state"], state["findings"][0]["question"]) == ("held", Question.BURNED_IN)
+    [after] = await take(house.owner, answer)
+    assert after.PixelData == before.PixelData
+    assert "BurnedInAnnotation" not in after
 
 
 async def test_a_collection_that_de_identifies_is_not_rolling(house: House) -> None:
