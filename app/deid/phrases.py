@@ -18,6 +18,8 @@ _FEWEST_DIGITS, _FEWEST_WITH_LETTERS, _FEWEST_OF_PHONE, _FEWEST_WITH_COUNTRY = 5
 _SHORTEST_WORD, _SHORTEST_PLACE = 4, 5
 #: A phrase has at most so many pieces; what is longer is found by its beginning.
 _MOST_PIECES: Final = 16
+#: Words before the telling one of a place's name that belong to it.
+_WORDS_BEFORE: Final = 3
 #: Characters that may stand between two pieces, in a number and elsewhere.
 _GAP, _GAP_IN_NUMBER = 3, 1
 _COUNTRY = r"(?:\+\d{1,3}[-. ()/]{0,3}|\b1[-. ()/]{1,3})?"
@@ -156,8 +158,16 @@ def _place(text: str) -> Iterator[Phrase]:
     if telling or (institution and not _is_department(pieces)):
         yield tuple(pieces)
     yield from ((word,) for word in telling)
+    yield from _with_words_before(pieces, telling)
     if len(pieces) == 1 and 3 <= len(pieces[0]) <= _SHORTEST_PLACE and not is_ordinary(pieces[0]):
         yield (pieces[0],)
+
+
+def _with_words_before(pieces: list[str], telling: list[str]) -> Iterator[Phrase]:
+    """Mount Sinai goes as a whole, though a mount alone tells nothing."""
+    for end, piece in enumerate(pieces):
+        if piece in telling:
+            yield from (tuple(pieces[start : end + 1]) for start in range(max(0, end - _WORDS_BEFORE), end))
 
 
 def _is_department(pieces: list[str]) -> bool:

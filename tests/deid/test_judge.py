@@ -10,10 +10,12 @@ from pydicom import Dataset, dcmread
 
 from tests.deid.conftest import FEW, Judged
 from tests.deid.corpus.made import make
+from tests.deid.judge.cases import Case
 from tests.deid.judge.maps import Maps, shown
 from tests.deid.judge.programs import errors, installed
+from tests.deid.judge.rules import passes
 from tests.deid.judge.score import MEASURES, Score, score
-from tests.deid.key import Action, Key
+from tests.deid.key import Action, Check, Key
 from tests.required import lacking
 
 KEEPING = {Action.TAG_RETAINED, Action.TEXT_NOTNULL, Action.TEXT_RETAINED, Action.PIXELS_RETAINED}
@@ -124,6 +126,24 @@ def test_a_harm_is_found(
     assert found.measures[measure].total - found.measures[measure].passed > 0
     others = {failure.measure for failure in found.failures} - {measure} - {action.value for action in Action}
     assert others == set()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "passed"),
+    [
+        ("94", "a 94-year-old", False),
+        ("94", "seen in 1994", True),
+        ("12345", "id 9123456", False),
+        ("Mount Abc", "Mount hospital", False),
+        ("Mount Abc", "the hospital", True),
+    ],
+)
+def test_what_is_left_of_a_text(old: str, new: str, passed: bool) -> None:
+    after = Dataset()
+    after.AdditionalPatientHistory = new
+    case = Case("1.2", "p", Path("source"), after, Path("output"), after)
+    check = Check("1.2", "p", Action.TEXT_REMOVED, "(0010,21B0)", old)
+    assert passes(check, case, Maps({}, {})) is passed
 
 
 def test_a_missing_output_is_found(perfect: Judged, tmp_path: Path) -> None:

@@ -55,6 +55,15 @@ def test_what_identifies_no_one_stays_as_it_is(text: str, cleaner: Cleaner) -> N
     assert cleaner.clean(text) == (text, frozenset())
 
 
+def test_a_places_name_goes_with_the_words_before_it() -> None:
+    known = harvest([(0x00080080, "LO", "Mount Teverbrook General Hospital")])
+    cleaned, kinds = Cleaner(known, None).clean("admitted to Mount Teverbrook hospital from Mount Washington")
+    assert (cleaned.split(), kinds) == (
+        ["admitted", "to", "hospital", "from", "Mount", "Washington"],
+        {"address"},
+    )
+
+
 def test_the_set_is_large() -> None:
     assert len(SUSPICIOUS) + len(planted.rows(planted.KEPT)) >= 300
 
