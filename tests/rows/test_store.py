@@ -188,6 +188,7 @@ async def test_row_102_status(client: httpx.AsyncClient) -> None:
         (b"x", "text/plain", JSON, 415),
         (multipart([part10(ct())]), content_type(), "text/html", 406),
     ],
+    ids=["nothing", "cut off", "another boundary", "no boundary", "a form", "no parts", "no such answer"],
 )
 async def test_row_103_refused_requests(
     client: httpx.AsyncClient, body: bytes, head: str, accept: str, status: int
