@@ -19,7 +19,7 @@ try:
 except ImportError:
     lacking("playwright is missing: make install-dev")
 
-pytestmark = [pytest.mark.timeout(170), pytest.mark.xdist_group("viewer")]
+pytestmark = [pytest.mark.timeout(170), pytest.mark.xdist_group("heavy")]
 WIDTHS = (1440, 360)
 
 

@@ -22,7 +22,7 @@ try:
 except ImportError:
     lacking("playwright is missing: make install-dev")
 
-pytestmark = [pytest.mark.timeout(170), pytest.mark.xdist_group("viewer")]
+pytestmark = [pytest.mark.timeout(170), pytest.mark.xdist_group("heavy")]
 FOLDER = Path(__file__).parent.parent / "viewer"
 
 

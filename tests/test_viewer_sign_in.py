@@ -22,7 +22,7 @@ from tests.required import lacking
 from tests.test_viewer import chromium, drawn, fetched, store
 from tests.viewed import real
 
-pytestmark = [pytest.mark.timeout(170), pytest.mark.xdist_group("viewer")]
+pytestmark = [pytest.mark.timeout(170), pytest.mark.xdist_group("heavy")]
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,10 @@ if find_spec("rapidocr") is None:
     # Without a reader of texts in pixels, images wait for a person and are no outputs.
     lacking("rapidocr is not here: `make install` has it")
 
-#: All of one worker: the corpus is made and de-identified once.
+#: All of one worker: the corpus is made and de-identified once. Not beside Chromium: each takes both cores.
 pytestmark = [
     pytest.mark.timeout(900),
-    pytest.mark.xdist_group("judged"),
+    pytest.mark.xdist_group("heavy"),
 ]
 ALL = (Action.UID_CHANGED, Action.UID_CONSISTENT, Action.PATID_CONSISTENT, Action.DATE_SHIFTED)
 MEASURES = (
