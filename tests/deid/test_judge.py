@@ -132,6 +132,7 @@ def test_a_harm_is_found(
     ("old", "new", "passed"),
     [
         ("94", "a 94-year-old", False),
+        ("94", "is 94yo", False),
         ("94", "seen in 1994", True),
         ("12345", "id 9123456", False),
         ("Mount Abc", "Mount hospital", False),

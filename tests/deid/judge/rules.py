@@ -52,9 +52,9 @@ def _text_removed(check: Check, element: DataElement | None, maps: Maps) -> bool
     if element is None:
         return True
     old, new = check.text.casefold(), text(element).casefold()
-    # An age stands in years by chance: 94 in 1994. As a word of its own it is found below.
-    age = old.isdigit() and len(old) < 3
-    if old in new and not age:
+    # An age stands in other numbers by chance: 94 in 1994.
+    age = rf"(?<!\d){old}(?!\d)" if old.isdigit() and len(old) < 3 else ""
+    if re.search(age or re.escape(old), new):
         return False
     left = set(_TOKEN.findall(new))
     return not any(word in left for word in _TOKEN.findall(old) if len(word) > 1)
