@@ -1,7 +1,8 @@
 # Reading Room as a container. It listens on all addresses, so it needs a sign-in:
 #   docker run -p 8080:8080 -v readingroom:/data -e READINGROOM_OWNER_TOKEN=... readingroom
+# deploy/compose.yaml runs several of them, with all that they share.
 
-FROM python:3.11-slim AS build
+FROM python:3.11.13-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/readingroom
 WORKDIR /src
@@ -18,9 +19,14 @@ FROM build AS viewer
 RUN apt-get update && apt-get install --yes --no-install-recommends npm
 RUN /opt/readingroom/bin/readingroom viewer --viewer /opt/viewer
 
-FROM python:3.11-slim
+FROM python:3.11.13-slim-bookworm
+# pg_dump and pg_restore for `readingroom backup` and `restore`: as new as the server in deploy/compose.yaml.
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends postgresql-client-15 \
+ && rm -rf /var/lib/apt/lists/*
+# A volume that is new takes over whose its folder is.
 RUN useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin readingroom \
- && install --directory --owner=readingroom --group=readingroom --mode=0750 /data
+ && install --directory --owner=readingroom --group=readingroom --mode=0750 /data /keys /backups
 COPY --from=build /opt/readingroom /opt/readingroom
 COPY --from=viewer /opt/viewer /opt/viewer
 ENV PATH=/opt/readingroom/bin:$PATH \

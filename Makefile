@@ -10,7 +10,7 @@ PORT ?= 8080
 LOCK := uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run viewer test check format bench soak docs lock clean
+.PHONY: help install install-dev run viewer test check format bench bench-scale soak soak-crash docs lock clean
 
 help:  ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,17 +43,28 @@ bench: install-dev  ## Reading Room and Orthanc (where installed) side by side: 
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench --grown
 
+#: One fraction, or several: `make bench-scale FRACTION=0.02`.
+FRACTION ?= 0.01 0.1 1
+CACHE ?= .cache
+bench-scale: install-dev  ## the index with the series of the largest public archive, against DuckDB: an hour
+	$(BIN)/python -m bench.scale --cache $(CACHE) $(FRACTION:%=--fraction %)
+
 N ?= 100000
 SEED ?= 1
 soak: install-dev  ## send N=100000 mutated instances and requests to a real server; no 5xx, no hang, no leak
 	$(BIN)/python -m soak $(N) --seed $(SEED)
+	$(MAKE) soak-crash
+
+ROUNDS ?= 200
+soak-crash: install-dev  ## kill one of three servers ROUNDS=200 times under load; nothing acknowledged is lost
+	$(BIN)/python -m soak.crash $(ROUNDS) --seed $(SEED)
 
 docs: install-dev  ## write docs/conformance.md anew from the code's own tables
 	$(BIN)/readingroom conformance > docs/conformance.md
 
 lock:  ## pin every dependency anew, with hashes (needs uv)
-	$(LOCK) --extra build --extra demo --extra ocr -o requirements.lock
-	$(LOCK) --extra build --extra demo --extra ocr --extra dev -o requirements-dev.lock
+	$(LOCK) --extra build --extra demo --extra ocr --extra traces -o requirements.lock
+	$(LOCK) --extra build --extra demo --extra ocr --extra traces --extra dev -o requirements-dev.lock
 
 clean:  ## remove what `make` made; never touches the data
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

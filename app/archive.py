@@ -13,6 +13,7 @@ from app.registry.views import Views
 from app.settings import Settings
 from app.storage.cache import Cache
 from app.storage.object_store import ObjectStore
+from app.storage.observed import ObservedStore
 from app.storage.open import open_store
 from app.storage.recent import Recent
 from app.storage.sealed_spool import SealedSpools
@@ -64,7 +65,7 @@ class Archive:
     @classmethod
     async def open(cls, settings: Settings) -> Self:
         """Open every machine. Raises Misconfigured, DatabaseUnavailable or StoreUnavailable."""
-        store = open_store(settings.store_url, settings.data / "temp")
+        store = ObservedStore(open_store(settings.store_url, settings.data / "temp"))
         database = await Database.open(settings.database_url)
         limits: dict[str, Any] = {
             "in_memory": settings.spool_memory,

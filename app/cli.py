@@ -15,6 +15,7 @@ from rich.progress import Progress
 from app.database import Database
 from app.database import migrate as migrate_database
 from app.deid_cli import analyze, deid
+from app.keep_cli import keep
 from app.settings import Settings
 from app.terminal import on_database, said_plainly
 
@@ -31,6 +32,7 @@ people = typer.Typer(help="Who may sign in.", no_args_is_help=True)
 app.add_typer(people, name="people")
 app.add_typer(deid, name="deid")
 app.command()(analyze)
+app.add_typer(keep)
 
 
 def _option(name: str) -> Any:
@@ -88,6 +90,15 @@ def serve(
             viewer=viewer,
         )
         run(settings, Console())
+
+
+@app.command()
+def work(data: Data = None, database: DatabaseUrl = None, store: StoreUrl = None) -> None:
+    """Do what is to be done in the background, and answer nobody: for servers with READINGROOM_JOBS=false."""
+    from app.labour import work as run
+
+    with said_plainly():
+        run(Settings.load(data=data, database=database, store=store), Console())
 
 
 @app.command()

@@ -36,6 +36,19 @@ or by a path of either joined by dots. Each also takes an empty value or `*`, wh
 marked are required by PS3.18 section 10.6.1.2.
 """
 
+PAGING = f"""\
+`limit` is {DEFAULT_LIMIT:,} unless given, and a page has at most {MAXIMUM_LIMIT:,} results; `offset`,
+`includefield` and `fuzzymatching` are taken as well. Results come in a stable order. When more remain than
+were sent, a `Warning: 299` header says how many. `X-Total-Count` is the number of all results; it is
+left out where {MOST_REMAINING:,} or more remain, or the page lies beyond the last.
+
+A `limit` above {MAXIMUM_LIMIT:,} asks for as many in one answer, `limit=1000000000` for all there are.
+It is read in short pages while it is sent, each behind the last result of the one before, and has neither
+`Content-Length` nor, unless all fits into the first, `X-Total-Count`. Each page is what is there when it is
+read: what comes or goes meanwhile repeats nothing, unless it moves down the order, as a study does whose
+date is corrected. Where the database goes away, or the caller may see less than before, the connection
+breaks off."""
+
 ANY_ATTRIBUTE = f"""\
 Every other attribute that the stored instances hold is a key as well, at each level, and may be returned by
 `includefield` at each level:
@@ -197,12 +210,7 @@ def _searching() -> Iterable[str]:
         )
     yield "### Any attribute"
     yield ANY_ATTRIBUTE
-    yield (
-        f"`limit` is {DEFAULT_LIMIT:,} unless given, at most {MAXIMUM_LIMIT:,}; `offset`, `includefield`\n"
-        "and `fuzzymatching` are taken as well. Results come in a stable order. When more remain than were\n"
-        "sent, a `Warning: 299` header says how many. `X-Total-Count` is the number of all results; it is\n"
-        f"left out where {MOST_REMAINING:,} or more remain, or the page lies beyond the last."
-    )
+    yield PAGING
 
 
 def _searchable(row: Searchable) -> tuple[str, ...]:

@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 
 from fastapi import Depends, FastAPI, params
 from fastapi_swagger import patch_fastapi
 
+from app import traces
 from app.archive import Archive
 from app.database import check_revision
+from app.errors import StoreUnavailable
 from app.routers import (
     accounts,
     agreements,
@@ -27,6 +29,8 @@ from app.routers import (
     dois,
     downloads,
     explain,
+    facets,
+    fixity,
     grants,
     groups,
     health,
@@ -91,6 +95,7 @@ BESIDE = (
     wado_uri.router,
     attributes.router,
     collections.router,
+    facets.router,
     sites.router,
     catalog.router,
     browse.router,
@@ -116,6 +121,7 @@ BESIDE = (
     dois.router,
     cite.router,
     jobs.router,
+    fixity.router,
     webhooks.router,
 )
 
@@ -131,9 +137,11 @@ def create_app(settings: Settings | None = None, *, warm: bool = False) -> FastA
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await check_revision(settings.database_url)
+        traces.start()
         archive = await Archive.open(settings)
         app.state.archive = archive
-        await purges.finish(archive)
+        with suppress(StoreUnavailable):
+            await purges.finish_in_time(archive)
         warming = asyncio.create_task(archive.codecs.warm()) if warm else None
         try:
             async with audited(archive), working(archive):
@@ -142,6 +150,7 @@ def create_app(settings: Settings | None = None, *, warm: bool = False) -> FastA
             if warming:
                 warming.cancel()
             await archive.close()
+            traces.stop()
 
     app = FastAPI(
         title="Reading Room",

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -13,6 +13,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from app.database import Database, check_revision
 from app.errors import Fact
 from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.archive import Archive
 
 T = TypeVar("T")
 
@@ -39,6 +42,21 @@ def on_database(settings: Settings, work: Callable[[Database], Coroutine[Any, An
     async def run() -> T:
         await check_revision(settings.database_url)
         opened = await Database.open(settings.database_url)
+        try:
+            return await work(opened)
+        finally:
+            await opened.close()
+
+    return asyncio.run(run())
+
+
+def on_archive(settings: Settings, work: Callable[["Archive"], Coroutine[Any, Any, T]]) -> T:
+    """Do something with the whole archive of these settings, whose schema must be this version's."""
+    from app.archive import Archive
+
+    async def run() -> T:
+        await check_revision(settings.database_url)
+        opened = await Archive.open(settings)
         try:
             return await work(opened)
         finally:

@@ -1,6 +1,6 @@
 """What is asked, how its answer is known to be right, and what the archive means to reach."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
 from itertools import count
@@ -189,9 +189,16 @@ def _fresh(instances: int) -> Sequence[Instance]:
 
 def multipart(instances: Sequence[Instance], root: str) -> Request:
     """A STOW-RS request of instances."""
+    return post(f"{root}/studies", STORING, *parts(instances))
+
+
+def parts(instances: Iterable[Instance]) -> Iterator[bytes]:
+    """Its body, in pieces."""
     part = f"\r\n--{BOUNDARY}\r\nContent-Type: application/dicom\r\n\r\n".encode()
-    pieces = [piece for instance in instances for piece in (part, instance.encoded())]
-    return post(f"{root}/studies", STORING, *pieces, f"\r\n--{BOUNDARY}--\r\n".encode())
+    for instance in instances:
+        yield part
+        yield instance.encoded()
+    yield f"\r\n--{BOUNDARY}--\r\n".encode()
 
 
 # What a right answer is.

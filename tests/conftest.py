@@ -19,9 +19,19 @@ from app.database.statements import Statement
 from app.models import Study
 from tests.postgres import Cluster, NoServerError, cluster, remember, restore
 from tests.required import lacking
+from tests.seaweed import NoSeaweedError, Seaweed
+from tests.seaweed import seaweed as running_seaweed
 
 NUMBERS = itertools.count()
 TABLES = Study.metadata.sorted_tables
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say what tests recorded under the name `told`: the counts of long ones."""
+    for report in terminalreporter.stats.get("passed", []):
+        for text in [text for name, text in report.user_properties if name == "told"]:
+            terminalreporter.section(report.nodeid, sep="-")
+            terminalreporter.line(text)
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +50,16 @@ def postgres() -> Iterator[Cluster]:
         with cluster() as running:
             yield running
     except NoServerError as missing:
+        lacking(str(missing.__doc__))
+
+
+@pytest.fixture(scope="session")
+def seaweed() -> Iterator[Seaweed]:
+    """A throwaway S3 server, one for each process of the run: leave it running."""
+    try:
+        with running_seaweed() as server:
+            yield server
+    except NoSeaweedError as missing:
         lacking(str(missing.__doc__))
 
 

@@ -7,7 +7,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,12 +45,21 @@ def serving(settings: Settings) -> Iterator[str]:
 class Process:
     """`readingroom serve` as a process that can be killed and started again on the same data."""
 
-    def __init__(self, data: Path, database: str | None = None, **environment: str) -> None:
+    def __init__(
+        self,
+        data: Path,
+        database: str | None = None,
+        code: Path | None = None,
+        within: Sequence[str] = (),
+        **environment: str,
+    ) -> None:
+        """`code` is the folder of another version of `app`; `within` a command that runs it."""
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._environment = {**os.environ, **environment}
-        self._command = [sys.executable, "-m", "app", "serve", "--data", str(data), "--port", str(self.port)]
-        self._command += ["--database", database] if database else []
+        self.environment = {**os.environ, **environment, **({"PYTHONPATH": str(code)} if code else {})}
+        self._code = code
+        self._within = within
+        self._where = ["--data", str(data), *(["--database", database] if database else [])]
         self._log = data.with_name(f"{data.name}.log")
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -58,9 +68,14 @@ class Process:
         # A file, not a pipe: nobody would empty it, and the server would wait for that.
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                self._command, env=self._environment, stdout=log, stderr=log, start_new_session=True
-            )
+                [*self._within, *self.command("serve"), "--port", str(self.port)],
+                env=self.environment, cwd=self._code, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
         wait_until(self._answers, seconds)
+
+    def command(self, *words: str) -> list[str]:
+        """A command on the same data."""
+        return [sys.executable, "-m", "app", *words, *self._where]
 
     @property
     def pid(self) -> int:
@@ -86,6 +101,12 @@ class Process:
             return httpx.get(f"{self.url}/readyz").status_code == 200
         except httpx.TransportError:
             return False
+
+
+def start_together(processes: Sequence[Process], seconds: float = 120) -> None:
+    """Start several, and wait until all of them answer."""
+    with ThreadPoolExecutor(len(processes)) as pool:
+        list(pool.map(lambda each: each.start(seconds), processes))
 
 
 def wait_until(true: object, seconds: float = 30) -> None:

@@ -31,7 +31,8 @@ def value(name: str) -> str:
 
 def test_the_runtime_is_a_stage_of_its_own() -> None:
     stages = [rest for name, rest in instructions() if name == "FROM"]
-    assert stages == ["python:3.11-slim AS build", "build AS viewer", "python:3.11-slim"]
+    base = "python:3.11.13-slim-bookworm"
+    assert stages == [f"{base} AS build", "build AS viewer", base]
     assert not any("pip" in rest or "npm" in rest for name, rest in last_stage() if name == "RUN")
     assert value("COPY").startswith("--from=build ")
 

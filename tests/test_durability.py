@@ -120,7 +120,8 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 async def test_the_answer_comes_after_fsync_name_and_commit(
     tmp_path: Path, sqlite_url: str, steps: list[str]
 ) -> None:
-    app = create_app(Settings(data=tmp_path, database=sqlite_url))
+    # What is done in the background commits too.
+    app = create_app(Settings(data=tmp_path, database=sqlite_url, jobs=False))
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),

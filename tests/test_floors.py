@@ -14,9 +14,9 @@ ROOT = Path(__file__).parent.parent
 JOBS = ("jobs", "datacite", "hooks")
 #: From the top down; the rooms of one floor are neighbours.
 FLOORS = (
-    ("doors", ("__main__", "cli", "deid_cli", "main", "worker")),
-    ("errands", ("server", "demo", "conformance", "submitter", "terminal")),
-    ("edge", ("routers", "connections")),
+    ("doors", ("__main__", "cli", "deid_cli", "keep_cli", "main", "worker")),
+    ("errands", ("server", "labour", "demo", "conformance", "submitter", "terminal")),
+    ("edge", ("routers", "connections", "exposed")),
     ("verbs", ("services",)),
     ("house", ("archive",)),
     (
@@ -38,18 +38,18 @@ FLOORS = (
     ("records", ("models",)),
     ("rules", ("query", "access", "citing", "deid", "qc")),
     ("formats", ("dicom", "wire")),
-    ("settings", ("settings", "logs")),
+    ("settings", ("settings", "logs", "metrics", "traces")),
     ("ground", ("errors", "threads", "turns", "viewer")),
 )
 #: The doors are two ways into one command; every other neighbours leave each other alone.
-NEIGHBOURS = {("__main__", "cli"), ("cli", "deid_cli"), ("worker", "main")}
+NEIGHBOURS = {("__main__", "cli"), ("cli", "deid_cli"), ("cli", "keep_cli"), ("worker", "main")}
 #: What of others' packages only some rooms may import.
 KEPT_TO = {
     "fastapi": {"routers", "main", "worker"},
     "starlette": {"routers", "main"},
     "uvicorn": {"server", "connections"},
-    "typer": {"cli", "deid_cli", "terminal"},
-    "rich": {"cli", "deid_cli", "server", "demo", "submitter", "terminal"},
+    "typer": {"cli", "deid_cli", "keep_cli", "terminal"},
+    "rich": {"cli", "deid_cli", "keep_cli", "labour", "server", "demo", "submitter", "terminal"},
     "datacite": {"citing"},
     "httpx": {"demo", "openid", "datacite", "hooks"},
     "jwt": {"openid"},
@@ -63,9 +63,11 @@ KEPT_TO = {
     "pydicom": {"dicom", "deid", "demo"},
     "gdcm": {"dicom"},
     "imagecodecs": {"dicom"},
-    "numpy": {"dicom", "deid"},
+    "numpy": {"dicom", "deid", "index"},
     "rapidocr": {"deid"},
-    "prometheus_client": {"routers"},
+    "obstore": {"storage"},
+    "prometheus_client": {"metrics", "routers"},
+    "opentelemetry": {"traces"},
 }
 LEVEL = {room: height for height, (_, rooms) in enumerate(reversed(FLOORS)) for room in rooms}
 

@@ -14,10 +14,9 @@ from unittest.mock import patch
 import pytest
 from sqlalchemy import Connection, update
 
-from app import jobs
 from app.database import Database
 from app.errors import RemoteRefused, RemoteUnavailable
-from app.jobs import JOB, Job, Worker, enqueue
+from app.jobs import JOB, Job, Worker, enqueue, rows
 from app.models.types import now
 from tests.live import wait_until
 
@@ -42,7 +41,7 @@ class Said:
 
 
 async def only(database: Database) -> Job:
-    [job] = await database.lookup(lambda connection: jobs.page(connection, 0, 10))
+    [job] = await database.lookup(lambda connection: rows.page(connection, 0, 10))
     return job
 
 
@@ -69,7 +68,7 @@ async def test_it_is_asked_for_in_its_transaction(database: Database) -> None:
 
     with pytest.raises(RemoteRefused):
         await database.write(work)
-    assert await database.lookup(lambda connection: jobs.page(connection, 0, 10)) == []
+    assert await database.lookup(lambda connection: rows.page(connection, 0, 10)) == []
 
 
 async def test_what_is_asked_for_while_it_runs_is_run_again(database: Database) -> None:
@@ -124,7 +123,7 @@ async def test_it_is_tried_a_bounded_number_of_times(database: Database) -> None
     said = Said(*[RemoteUnavailable("down") for _ in range(9)])
     worker = Worker(database, {"say": said})
     await database.write(ask())
-    with patch.object(jobs, "MOST_ATTEMPTS", 3):
+    with patch.object(rows, "MOST_ATTEMPTS", 3):
         for _ in range(5):
             await worker.drain()
             await hurry(database)
@@ -134,23 +133,23 @@ async def test_it_is_tried_a_bounded_number_of_times(database: Database) -> None
 
 async def test_what_ends_its_process_each_time_is_given_up(database: Database) -> None:
     await database.write(ask())
-    with patch.object(jobs, "MOST_ATTEMPTS", 3):
+    with patch.object(rows, "MOST_ATTEMPTS", 3):
         for _ in range(3):
-            assert await database.write(lambda connection: jobs.claim(connection, ["say"], -1))
-        assert await database.write(lambda connection: jobs.claim(connection, ["say"], -1)) is None
+            assert await database.write(lambda connection: rows.claim(connection, ["say"], -1))
+        assert await database.write(lambda connection: rows.claim(connection, ["say"], -1)) is None
     assert (await only(database)).state == "failed"
 
 
 async def test_a_lease_that_was_lost_writes_nothing(database: Database) -> None:
     await database.write(ask())
-    first = await database.write(lambda connection: jobs.claim(connection, ["say"], -1))
-    second = await database.write(lambda connection: jobs.claim(connection, ["say"], 60))
+    first = await database.write(lambda connection: rows.claim(connection, ["say"], -1))
+    second = await database.write(lambda connection: rows.claim(connection, ["say"], 60))
     assert first
     assert second
-    assert not await database.write(lambda connection: jobs.renew(connection, first, 60))
-    await database.write(lambda connection: jobs.fail(connection, first, "x", again=False))
+    assert not await database.write(lambda connection: rows.renew(connection, first, 60))
+    await database.write(lambda connection: rows.fail(connection, first, "x", again=False))
     assert (await only(database)).state == "running"
-    await database.write(lambda connection: jobs.finish(connection, second))
+    await database.write(lambda connection: rows.finish(connection, second))
     assert (await only(database)).state == "done"
 
 
@@ -191,18 +190,18 @@ async def test_a_long_job_keeps_its_lease(database: Database) -> None:
 async def test_what_ended_long_ago_is_forgotten(database: Database) -> None:
     await database.write(ask())
     await Worker(database, {"say": Said()}).drain()
-    await database.write(jobs.sweep)
+    await database.write(rows.sweep)
     assert (await only(database)).state == "done"
     past = now() - timedelta(days=8)
     await database.write(lambda connection: connection.execute(update(JOB).values(ended_at=past)))
-    await database.write(jobs.sweep)
-    assert await database.lookup(lambda connection: jobs.page(connection, 0, 10)) == []
+    await database.write(rows.sweep)
+    assert await database.lookup(lambda connection: rows.page(connection, 0, 10)) == []
 
 
 def test_waits_grow_up_to_a_bound() -> None:
-    waits = [jobs.wait(attempt) for attempt in range(1, 40)]
+    waits = [rows.wait(attempt) for attempt in range(1, 40)]
     assert 3 < waits[0] < 7
-    assert max(waits) <= jobs.LONGEST_WAIT * 1.25
+    assert max(waits) <= rows.LONGEST_WAIT * 1.25
     assert waits[8] > waits[4] > waits[0]
 
 

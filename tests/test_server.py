@@ -56,13 +56,20 @@ class Served:
         return self.process.wait(SECONDS)
 
 
+def _heeds_control_c() -> None:
+    # A shell that runs the tests in its background has them, and what they start, ignore it.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def served(folder: Path, *options: str, **environment: str) -> Iterator[Served]:
     """Serve from `folder` on a free port, and wait until it says that it listens."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     command = [sys.executable, "-m", "app", "serve", "--data", str(folder / "data"), "--port", "0", *options]
     with (folder / "out").open("w") as out, (folder / "err").open("w") as err:
-        process = subprocess.Popen(command, env=clean | environment, stdout=out, stderr=err, text=True)
+        process = subprocess.Popen(
+            command, env=clean | environment, stdout=out, stderr=err, text=True, preexec_fn=_heeds_control_c
+        )
     running = Served(process, folder)
     try:
         deadline = time.monotonic() + SECONDS

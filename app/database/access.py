@@ -2,11 +2,13 @@
 
 import time
 from abc import ABC, abstractmethod
+from time import perf_counter
 from typing import TypeVar
 
 from anyio import CapacityLimiter
 from sqlalchemy import URL, select
 
+from app import metrics
 from app.database import engines
 from app.database.facts import PAUSES, Work, commit, facts, patiently
 from app.database.group import GroupCommit
@@ -20,6 +22,7 @@ from app.database.scans import (
     within,
 )
 from app.threads import in_thread
+from app.traces import span
 
 T = TypeVar("T")
 PING = select(1)
@@ -36,30 +39,34 @@ class Database(ABC):
         parsed = engines.parse(url)
         return _Sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _Postgres(parsed)
 
-    @abstractmethod
     async def lookup(self, work: Work[T]) -> T:
         """Run a short read that an index answers. On SQLite it runs in the event loop: let it be quick."""
+        with span("database lookup"), _timed("lookup"), facts():
+            return await self._lookup(work)
 
-    @abstractmethod
     async def brief(self, work: Work[T]) -> T:
         """Run a read that is most likely as short as a lookup; where it is not, it is begun again as a scan.
 
         Its statements count, not what else the work does: let that be little.
         """
+        with span("database brief"), _timed("brief"), facts():
+            return await self._brief(work)
 
-    @abstractmethod
     async def scan(self, work: Work[T]) -> T:
         """Run a read that may take its time, away from the event loop.
 
         Raises InvalidQuery where it takes too long on SQLite.
         """
+        with span("database scan"), _timed("scan"), facts():
+            return await self._scan(work)
 
-    @abstractmethod
     async def write(self, work: Work[T]) -> T:
         """Run one transaction; it is committed and durable when this returns.
 
         After DatabaseUnavailable nothing was written, unless its detail says that the commit was cut off.
         """
+        with span("database write"), _timed("write"), facts():
+            return await self._write(work)
 
     @abstractmethod
     async def settle(self) -> None:
@@ -72,6 +79,22 @@ class Database(ABC):
     async def ping(self) -> None:
         """Make sure that the database answers."""
         await self.lookup(lambda connection: connection.scalar(PING))
+
+    @abstractmethod
+    async def _lookup(self, work: Work[T]) -> T: ...
+
+    @abstractmethod
+    async def _brief(self, work: Work[T]) -> T: ...
+
+    @abstractmethod
+    async def _scan(self, work: Work[T]) -> T: ...
+
+    @abstractmethod
+    async def _write(self, work: Work[T]) -> T: ...
+
+
+def _timed(way: str) -> metrics.Timed:
+    return metrics.Timed(metrics.DATABASE, metrics.FAILURES, way)
 
 
 class _Sqlite(Database):
@@ -87,26 +110,23 @@ class _Sqlite(Database):
         with facts():
             self._held = self._readers.connect()
 
-    async def lookup(self, work: Work[T]) -> T:
-        with facts():
-            return work(self._held)
+    async def _lookup(self, work: Work[T]) -> T:
+        return work(self._held)
 
-    async def brief(self, work: Work[T]) -> T:
-        with facts():
-            try:
-                return within(SECONDS_IN_LOOP, self._held, work)
-            except OutOfTimeError:
-                pass
-        return await self.scan(work)
+    async def _brief(self, work: Work[T]) -> T:
+        try:
+            return within(SECONDS_IN_LOOP, self._held, work)
+        except OutOfTimeError:
+            return await self._scan(work)
 
-    async def scan(self, work: Work[T]) -> T:
-        with facts():
-            async with self._scans:
-                return await in_thread(on_sqlite, self._readers, work, SECONDS_TO_SCAN)
+    async def _scan(self, work: Work[T]) -> T:
+        began = perf_counter()
+        async with self._scans:
+            metrics.waited("scan", began)
+            return await in_thread(on_sqlite, self._readers, work, SECONDS_TO_SCAN)
 
-    async def write(self, work: Work[T]) -> T:
-        with facts():
-            return await self._writes.run(work)
+    async def _write(self, work: Work[T]) -> T:
+        return await self._writes.run(work)
 
     async def settle(self) -> None:
         # A reader in mid-scan keeps the log a while: the next checkpoint takes it.
@@ -136,15 +156,14 @@ class _Postgres(Database):
         self._scans = CapacityLimiter(SCANS_AT_ONCE)
         self._scanners = [PostgresScanner(url) for _ in range(SCANS_AT_ONCE)]
 
-    async def lookup(self, work: Work[T]) -> T:
-        with facts():
-            return await patiently(lambda: self._held.run(work))
+    async def _lookup(self, work: Work[T]) -> T:
+        return await patiently(lambda: self._held.run(work))
 
-    async def brief(self, work: Work[T]) -> T:
+    async def _brief(self, work: Work[T]) -> T:
         # The server does the reading, and the event loop goes on meanwhile.
-        return await self.lookup(work)
+        return await self._lookup(work)
 
-    async def scan(self, work: Work[T]) -> T:
+    async def _scan(self, work: Work[T]) -> T:
         async def attempt() -> T:
             scanner = self._scanners.pop()
             try:
@@ -152,19 +171,21 @@ class _Postgres(Database):
             finally:
                 self._scanners.append(scanner)
 
-        with facts():
-            async with self._scans:
-                return await patiently(attempt)
+        began = perf_counter()
+        async with self._scans:
+            metrics.waited("scan", began)
+            return await patiently(attempt)
 
-    async def write(self, work: Work[T]) -> T:
+    async def _write(self, work: Work[T]) -> T:
         async def attempt() -> T:
+            began = perf_counter()
             async with self._engine.connect() as connection:
+                metrics.waited("write", began)
                 result = await connection.run_sync(work)
                 await commit(connection)
                 return result
 
-        with facts():
-            return await patiently(attempt)
+        return await patiently(attempt)
 
     async def settle(self) -> None:
         """What its own files still hold of deleted rows, the server's VACUUM FULL and archives decide."""

@@ -64,7 +64,9 @@ def sqlite_readers(url: URL, connections: int) -> Engine:
     return engine
 
 
-def postgres(url: URL, seconds_to_answer: float = SECONDS_TO_ANSWER, connections: int = 20) -> AsyncEngine:
+def postgres(
+    url: URL, seconds_to_answer: float | None = SECONDS_TO_ANSWER, connections: int = 20
+) -> AsyncEngine:
     """A pool whose connections wait a bounded time. Its queries are short: JIT would only delay them."""
     return create_async_engine(
         url,

@@ -31,8 +31,9 @@ SQLITE_UNAVAILABLE = SQLITE_BUSY | {
 }
 #: SQLSTATEs and their classes (PostgreSQL, appendix A): 40 is a transaction rolled back in favour of another.
 POSTGRES_BUSY = ("40", "55P03")
-#: After 23503 too work is tried again: a row that it looked up was purged since.
-POSTGRES_AGAIN = (*POSTGRES_BUSY, "23503")
+#: After 23503 too work is tried again: a row that it looked up was purged since; and after 23505: somebody
+#: made the row that it did not find.
+POSTGRES_AGAIN = (*POSTGRES_BUSY, "23503", "23505")
 POSTGRES_UNAVAILABLE = (*POSTGRES_BUSY, "08", "25006", "28", "3D", "53", "57", "58")
 
 
@@ -47,6 +48,15 @@ def facts() -> Iterator[None]:
         raise
     except (PoolTimeout, OSError) as error:  # no connection is free, or none can be made
         raise DatabaseUnavailable from error
+
+
+@contextmanager
+def database_file() -> Iterator[None]:
+    """The same for a file of SQLite that is opened without SQLAlchemy."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise DatabaseUnavailable(f"A file of the database cannot be used ({error}).") from error
 
 
 async def patiently(attempt: Callable[[], Awaitable[T]]) -> T:

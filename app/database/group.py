@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, text
@@ -11,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.database.facts import Work, patiently
 from app.database.statements import Statement
+from app.metrics import waited
 from app.threads import in_thread
 
 T = TypeVar("T")
@@ -42,11 +44,12 @@ class GroupCommit:
 
     async def run(self, work: Work[T]) -> T:
         """What `work` gives, committed. Raises what it raises, and DBAPIError."""
-        mine = _Write(work)
+        mine, began = _Write(work), perf_counter()
         self._waiting.append(mine)
         try:
             # Who has a turn writes for all who wait; by the time of their own turn it is done.
             async with self._turn:
+                waited("write", began)
                 if not mine.done:
                     await self._write([self._waiting.popleft() for _ in range(self._next())])
         finally:

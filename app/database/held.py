@@ -1,11 +1,13 @@
 """PostgreSQL connections that stay out of their pool: to take one from it costs as much as to read a row."""
 
 from contextlib import AsyncExitStack
+from time import perf_counter
 from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.database.facts import Work
+from app.metrics import waited
 
 T = TypeVar("T")
 #: So many at most are held: the pool has others, for writes and for busy hours.
@@ -22,7 +24,7 @@ class HeldConnections:
     async def run(self, work: Work[T]) -> T:
         """What the work gives."""
         async with AsyncExitStack() as returning:
-            connection = self._idle.pop() if self._idle else await self._engine.connect()
+            connection = self._idle.pop() if self._idle else await self._another()
             returning.push_async_exit(connection)
             try:
                 result = await connection.run_sync(work)
@@ -34,6 +36,12 @@ class HeldConnections:
                 returning.pop_all()
                 self._idle.append(connection)
             return result
+
+    async def _another(self) -> AsyncConnection:
+        began = perf_counter()
+        connection = await self._engine.connect()
+        waited("lookup", began)
+        return connection
 
     async def close(self) -> None:
         """Give them back to the pool."""

@@ -11,7 +11,8 @@ from alembic.util import CommandError
 from filelock import FileLock
 from sqlalchemy import URL, Connection, Engine, func, select
 
-from app.database import engines
+from app.database import engines, unfinished
+from app.database.beside import serves_us
 from app.database.facts import Work, facts
 from app.errors import Misconfigured
 from app.threads import in_thread
@@ -22,14 +23,22 @@ APP = Path(__file__).parent.parent
 MIGRATIONS = next(folder for folder in (APP / "migrations", APP.parent / "migrations") if folder.is_dir())
 #: Processes that migrate one PostgreSQL database take turns by this advisory lock; the number is arbitrary.
 MIGRATING = 0x5265_6164_526F_6F6D
+#: What is a property of a SQLite file, in this order. A row of a series has 1,500 bytes: of pages of 4,096, a
+#: quarter would be empty. Only a new file takes it.
+_OF_THE_FILE = {"page_size": 8192, "journal_mode": "WAL"}
+_BEHIND = "The database is not at this version's schema: run 'readingroom migrate' first."
+_AHEAD = "The database was made by a newer Reading Room: run that version, or restore a backup."
 
 
-async def migrate(url: str) -> None:
+async def migrate(url: str, *, restoring: bool = False) -> None:
     """Bring the database to the newest revision, in one transaction; any number of processes may ask at once.
 
-    A SQLite database and its folder are made when missing. Raises Misconfigured and DatabaseUnavailable.
+    What a newer version has brought further stays as it is, where it serves this one too. A SQLite database
+    and its folder are made when missing. Raises Misconfigured and DatabaseUnavailable.
     """
     parsed = engines.parse(url)
+    if not restoring:
+        await unfinished.require_none(url)
     with facts():
         if parsed.get_backend_name() == "sqlite":
             await in_thread(_migrate_sqlite, parsed)
@@ -38,8 +47,9 @@ async def migrate(url: str) -> None:
 
 
 async def check_revision(url: str) -> None:
-    """Raise Misconfigured, saying what to run, unless the database is at the newest revision."""
+    """Raise Misconfigured, saying what to run, unless the database is at the newest revision or serves us."""
     parsed = engines.parse(url)
+    await unfinished.require_none(url)
     with facts():
         if parsed.get_backend_name() == "sqlite":
             await in_thread(_check_sqlite, parsed)
@@ -53,19 +63,19 @@ def _migrate_sqlite(url: URL) -> None:
     engine = engines.sqlite_writer(url)
     try:
         with FileLock(f"{path}.lock", timeout=SECONDS_TO_MIGRATE):
-            _write_ahead(engine)
+            _prepare_file(engine)
             with engine.begin() as connection:
                 _upgrade(connection)
     finally:
         engine.dispose()
 
 
-def _write_ahead(engine: Engine) -> None:
+def _prepare_file(engine: Engine) -> None:
+    """Of a new database, how long its pages are; and the log, which is refused inside a transaction."""
     connection = engine.raw_connection()
     try:
-        connection.cursor().execute(
-            "PRAGMA journal_mode = WAL"
-        )  # kept in the file; refused inside a transaction
+        for name, value in _OF_THE_FILE.items():
+            connection.cursor().execute(f"PRAGMA {name} = {value}")
     finally:
         connection.close()
 
@@ -77,7 +87,7 @@ def _migrate_postgres(connection: Connection) -> None:
 
 def _check_sqlite(url: URL) -> None:
     if not Path(url.database or "").is_file():
-        raise _not_at(None)
+        raise Misconfigured(_BEHIND)
     engine = engines.sqlite_readers(url, 1)
     try:
         with engine.connect() as connection:
@@ -99,26 +109,22 @@ def _upgrade(connection: Connection) -> None:
     try:
         command.upgrade(_config(connection=connection), "head")
     except CommandError:  # it stands at a revision that is not among ours
-        raise _not_at(_revision(connection)) from None
+        _check(connection)
 
 
 def _check(connection: Connection) -> None:
-    found = _revision(connection)
-    if found != ScriptDirectory.from_config(_config()).get_current_head():
-        raise _not_at(found)
+    found, ours = _revision(connection), ScriptDirectory.from_config(_config())
+    if found == ours.get_current_head():
+        return
+    known = {script.revision for script in ours.walk_revisions()}
+    if found is None or found in known:
+        raise Misconfigured(_BEHIND)
+    if not serves_us(connection):
+        raise Misconfigured(_AHEAD)
 
 
 def _revision(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
-
-
-def _not_at(found: str | None) -> Misconfigured:
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-    if found is None or found in known:
-        return Misconfigured("The database is not at this version's schema: run 'readingroom migrate' first.")
-    return Misconfigured(
-        "The database was made by a newer Reading Room: run that version, or restore a backup."
-    )
 
 
 def _config(**attributes: Any) -> Config:

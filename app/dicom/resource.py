@@ -14,8 +14,10 @@ class Resource:
     @property
     def path(self) -> str:
         """The address below a DICOMweb root: `studies/{uid}/series/{uid}/instances/{uid}`."""
-        if self.study and self.series and self.instance:
-            return f"studies/{self.study}/series/{self.series}/instances/{self.instance}"
+        # Every result of a search has one: the usual forms are written out.
+        if self.study and self.series:
+            series = f"studies/{self.study}/series/{self.series}"
+            return f"{series}/instances/{self.instance}" if self.instance else series
         if self.study and not (self.series or self.instance):
             return f"studies/{self.study}"
         parts = (("studies", self.study), ("series", self.series), ("instances", self.instance))

@@ -22,7 +22,8 @@ def text(value: object) -> str:
     """A value as text without padding, in NFC; the empty string for None (PS3.5 section 6.2)."""
     if value is None:
         return ""
-    return unicodedata.normalize("NFC", str(value).replace("\0", "")).strip(" ")
+    plain = str(value).replace("\0", "")
+    return (plain if plain.isascii() else unicodedata.normalize("NFC", plain)).strip(" ")
 
 
 def date(value: str) -> str:

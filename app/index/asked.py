@@ -1,14 +1,17 @@
 """What of a query its statements depend on, without its values: equal ones share their statements."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from app.dicom.attributes import Attribute
-from app.index.comparisons import Comparison, comparison, lifted
+from app.index.comparisons import Comparison, comparison, is_pattern, lifted
 from app.query.ast import Carrying, Level, Query, Universal
 from app.query.conditions import attributes as constrained
 from app.query.returned import sources
 from app.query.searchable import MODALITIES_IN_STUDY
+
+#: From so many results on.
+DEEP = 1_000
 
 #: Keys that few rows share: the ones to match first.
 _UNIQUE = frozenset(("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"))
@@ -20,6 +23,11 @@ class Limit:
 
     attribute: Attribute
     comparison: Comparison
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether a pattern is compared: how many rows match it, nobody knows beforehand."""
+        return is_pattern(self.comparison)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,16 @@ class Asked:
     tagged: bool
     #: Whether so few series have the modality asked for that their studies are best listed.
     rare: bool = False
+    #: Whether the page is so far down that the rows before it are best not looked at.
+    deep: bool = False
+    #: Whether the rows say where they stand in the order (`app.index.order`), so that others can follow them.
+    placed: bool = False
+    #: Where the page begins, if not at an offset: behind a row, among those that sort like it, or after them.
+    behind: Literal["", "alike", "beyond"] = ""
+    #: Whether the rows of studies were looked up beforehand: the parameter `found` has them.
+    found: bool = False
+    #: The condition that so many studies fulfil that a page of the newest is soon full.
+    walked: Limit | None = None
 
     @property
     def modality(self) -> Limit | None:
@@ -59,7 +77,15 @@ def asked(query: Query) -> tuple[Asked, dict[str, Any]]:
     limits = [Limit(constrained(found)[0], lifted(comparison(found), values)) for found in limiting]
     by_row = [found for found in limits if found.attribute.keyword != MODALITIES_IN_STUDY]
     tagged = any(isinstance(found, Carrying) for found in query.conditions)
-    form = Asked(query.level, tuple(address), tuple(limits), sources(query), not (by_row or tagged), tagged)
+    form = Asked(
+        query.level,
+        tuple(address),
+        tuple(limits),
+        sources(query),
+        not (by_row or tagged),
+        tagged,
+        deep=query.level == Level.STUDY and query.offset >= DEEP,
+    )
     return form, {**address, **values, **_page(query)}
 
 

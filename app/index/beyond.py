@@ -4,6 +4,7 @@ Of a study, its series are asked in the order in which they were stored: their r
 is wanted, else the first instance of each.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
@@ -15,7 +16,7 @@ from app.errors import InvalidQuery
 from app.index import visible
 from app.index.scope import Scope, parameters, shape
 from app.index.stored_form import decode_elements, decode_json
-from app.index.tables import INSTANCE, SERIES, among, listed, one_of
+from app.index.tables import INSTANCE, SERIES, listed, one_of
 from app.query.ast import Level, Query
 from app.query.elements import Elements, is_private, pieces
 from app.query.returned import UNASKED, beyond, kept_by_series, picked, without_bulkdata
@@ -54,8 +55,8 @@ def read(
     seen, values = shape(scope, viewer), parameters(scope, viewer)
     uids = {row[query.level - 1] for row in rows}
     if not is_of_series(query):
-        instances = connection.execute(_first_instances(query.level, *seen), values | {"uids": listed(uids)})
-        return _gathered({}, _of_instances(connection, query.level, _bounded(instances.scalars()), keys))
+        found = connection.execute(_first_instances(query.level, *seen), values | {"uids": listed(uids)})
+        return _looked_into(connection, query.level, [(uid, row) for uid, row in _bounded(found)], keys)
     # Hardly ever do the others have what the first one has not.
     known = _gathered({}, _of_series(first.items(), keys))
     open_ones = [uid for uid in uids if len(known.get((uid,), ())) < len(keys)]
@@ -63,6 +64,20 @@ def read(
         return known
     others = _bounded(connection.execute(_series(*seen), values | {"uids": listed(open_ones)}))
     return _gathered(known, _of_series([(row[0], row[1]) for row in others], keys))
+
+
+def _looked_into(
+    connection: Connection, level: Level, found: Iterable[tuple[str, int]], keys: Sequence[str]
+) -> dict[Address, Elements]:
+    """From the first instance of all, and from those of other series where that has not everything."""
+    held: dict[str, list[int]] = defaultdict(list)
+    for uid, instance in found:
+        held[uid].append(instance)
+    first = {uid: min(instances) for uid, instances in held.items()}
+    known = _gathered({}, _of_instances(connection, level, first.values(), keys))
+    whole = {address[-1] for address, own in known.items() if len(own) == len(keys)}
+    others = (each for uid in held.keys() - whole for each in held[uid] if each != first[uid])
+    return _gathered(known, _of_instances(connection, level, others, keys))
 
 
 def _of_series(found: Iterable[tuple[str, bytes]], keys: Sequence[str]) -> Iterator[tuple[Address, Elements]]:
@@ -115,24 +130,27 @@ def _first_instances(level: Level, scope: Scope, viewer: Viewer) -> Select[Any]:
     """The first instance of each series, of the studies or series of the parameter `uids`."""
     uid = SERIES.c.study_instance_uid if level == Level.STUDY else SERIES.c.series_instance_uid
     return (
-        select(func.min(INSTANCE.c.id))
+        select(uid, func.min(INSTANCE.c.id))
         .join_from(INSTANCE, SERIES, SERIES.c.id == INSTANCE.c.series_row)
         .where(one_of(uid, "uids"), *visible.series(scope, viewer))
-        .group_by(SERIES.c.id)
+        .group_by(SERIES.c.id, uid)
         .limit(MOST + 1)
     )
 
 
 def _read(connection: Connection, instances: Sequence[int]) -> Iterator[Any]:
     """The UIDs and the JSON of instances in order, which are in memory a batch at a time."""
-    statement = (
-        select(SERIES.c.study_instance_uid, SERIES.c.series_instance_uid, INSTANCE.c.dicom_json)
-        .join_from(INSTANCE, SERIES, SERIES.c.id == INSTANCE.c.series_row)
-        .order_by(INSTANCE.c.id)
-    )
     for place in range(0, len(instances), _BATCH):
-        batch = instances[place : place + _BATCH]
-        yield from connection.execute(statement.where(among(INSTANCE.c.id, batch))).all()
+        batch = listed(instances[place : place + _BATCH])
+        yield from connection.execute(_JSON, {"instances": batch}).all()
+
+
+_JSON = (
+    select(SERIES.c.study_instance_uid, SERIES.c.series_instance_uid, INSTANCE.c.dicom_json)
+    .join_from(INSTANCE, SERIES, SERIES.c.id == INSTANCE.c.series_row)
+    .where(one_of(INSTANCE.c.id, "instances"))
+    .order_by(INSTANCE.c.id)
+)
 
 
 def _joined(earlier: Elements, later: Elements) -> Elements:

@@ -7,6 +7,7 @@ a person name takes four: its three component groups and its words. Which attrib
 
 import re
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 from app.dicom import values
@@ -37,6 +38,7 @@ Columns = dict[str, Any]
 GROUPS = ("", "_ideographic", "_phonetic")
 
 _GROUP_KEYWORDS = ("Alphabetic", "Ideographic", "Phonetic")
+_INTEGER = re.compile(r" *([+-]?\d{1,12})(\.0*)? *", re.ASCII)
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
@@ -45,6 +47,7 @@ def snake_case(keyword: str) -> str:
     return _WORD_START.sub("_", keyword).lower()
 
 
+@cache
 def column(attribute: Attribute) -> str:
     """The name of the attribute's column; within its sequence's table for a nested one."""
     return snake_case(attribute.keyword.rpartition(".")[2])
@@ -90,10 +93,19 @@ def series_attributes(attributes: Json) -> bytes:
 
 
 _REQUEST = "00400275"
-_NESTED = tuple(row.attribute for row in SEARCHABLE if len(row.attribute.path) == 2)
-_OWN: dict[Level, tuple[Attribute, ...]] = {
+
+#: A column: its name, the key of its attribute in its own data set, and the VR.
+_Column = tuple[str, str, str]
+
+
+def _column(attribute: Attribute) -> _Column:
+    return column(attribute), f"{attribute.path[-1]:08X}", attribute.vr
+
+
+_NESTED = tuple(_column(row.attribute) for row in SEARCHABLE if len(row.attribute.path) == 2)
+_OWN: dict[Level, tuple[_Column, ...]] = {
     level: tuple(
-        row.attribute
+        _column(row.attribute)
         for row in SEARCHABLE
         if row.level == level
         and len(row.attribute.path) == 1
@@ -108,7 +120,7 @@ _ABOVE = frozenset(
         _REQUEST,
         *STUDY_ATTRIBUTES,
         *SERIES_ATTRIBUTES,
-        *(attribute.key for level in (Level.STUDY, Level.SERIES) for attribute in _OWN[level]),
+        *(key for level in (Level.STUDY, Level.SERIES) for _, key, _ in _OWN[level]),
     }
 )
 
@@ -117,14 +129,14 @@ def _columns(level: Level, attributes: Json) -> Columns:
     return _row(_OWN[level], attributes)
 
 
-def _row(columns: Sequence[Attribute], attributes: Json) -> Columns:
+def _row(columns: Sequence[_Column], attributes: Json) -> Columns:
     row: Columns = {}
-    for attribute in columns:
-        name, present = column(attribute), _present(attributes, f"{attribute.path[-1]:08X}")
-        if attribute.vr == "PN":
+    for name, key, vr in columns:
+        present = _present(attributes, key)
+        if vr == "PN":
             row |= _person_name(name, present)
         else:
-            row[name] = _FORMS[attribute.vr](present)
+            row[name] = _FORMS[vr](present)
     return row
 
 
@@ -148,7 +160,9 @@ def _time(present: Sequence[Any]) -> str:
 
 def _integer(present: Sequence[Any]) -> int | None:
     """The first value, where it is an integer of 32 bits, as IS and US must be."""
-    match = re.fullmatch(r" *([+-]?\d{1,12})(\.0*)? *", _string(present[0]), re.ASCII) if present else None
+    if present and type(present[0]) is int:
+        return present[0] if -(2**31) <= present[0] < 2**31 else None
+    match = _INTEGER.fullmatch(_string(present[0])) if present else None
     number = int(match[1]) if match else None
     return number if number is not None and -(2**31) <= number < 2**31 else None
 

@@ -5,7 +5,7 @@ statement is made once for all searches that differ in nothing else.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,8 @@ from app.query.ast import Condition, DateTimeRange, Fuzzy, OneOf, PersonName, Ra
 WORDS = "_words"
 
 _WILDCARD = re.compile(r"[*?]")
+#: What an index finds a form of LIKE by: its first character, or three that are in every alphabet.
+_TELLING = re.compile(r"^[^%_]|[0-9A-Za-z]{3}")
 _ESCAPED = {"%": "/%", "_": "/_", "/": "//"}
 _LIKE = {"*": "%", "?": "_", **_ESCAPED}
 _LAST = chr(0x10FFFF)
@@ -54,6 +56,20 @@ def lifted(found: Comparison, values: dict[str, Any]) -> Comparison:
     if found.operator == "in":
         return Compare(found.column, "in", tuple([_put(value, values) for value in found.value]))
     return Compare(found.column, found.operator, _put(found.value, values))
+
+
+def is_pattern(found: Comparison) -> bool:
+    """Whether columns are compared with a pattern somewhere."""
+    if isinstance(found, Compare):
+        return found.operator == "like"
+    return any(map(is_pattern, found.parts))
+
+
+def is_telling(found: Comparison, values: Mapping[str, Any]) -> bool:
+    """Whether each pattern, its value lifted, has a beginning, or as much of a word as trigrams take."""
+    if isinstance(found, Joined):
+        return all(is_telling(part, values) for part in found.parts)
+    return found.operator != "like" or bool(_TELLING.search(values[found.value]))
 
 
 def like(column: tuple[Any, ...], pattern: str) -> Comparison:

@@ -4,11 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     Column,
     ColumnElement,
     FromClause,
-    Integer,
     Select,
     bindparam,
     func,
@@ -16,12 +14,21 @@ from sqlalchemy import (
     select,
 )
 
+from app.index import order, visible
 from app.index import scope as scopes
-from app.index import visible
 from app.index.asked import Asked, Limit, asked
 from app.index.predicates import by_name, columns_of
 from app.index.scope import Scope, series_conditions, study_conditions
-from app.index.tables import INSTANCE, REQUEST_ATTRIBUTES, SERIES, STUDY, named
+from app.index.tables import (
+    INSTANCE,
+    REQUEST_ATTRIBUTES,
+    SERIES,
+    STUDY,
+    named,
+    one_of,
+    page_limit,
+    row_by_row,
+)
 from app.query.answer import MOST_REMAINING
 from app.query.ast import Level, Query
 from app.query.searchable import BY_PATH, MODALITIES_IN_STUDY
@@ -29,6 +36,8 @@ from app.viewer import Viewer
 
 #: A modality of so many series is common, in whatever archive.
 MANY = 1_000
+#: So many studies at most are looked up before a search: where there are more, a page is soon full.
+MOST_FOUND = 4_000
 
 _SERIES_OF_STUDY = named(SERIES, "series_of_study")
 _TABLES: dict[Level, FromClause] = {Level.STUDY: STUDY, Level.SERIES: SERIES, Level.INSTANCE: INSTANCE}
@@ -65,18 +74,40 @@ def page(
     """The page, and one row more where there is more; in an order that no two rows share.
 
     Columns: the UIDs of the address, an instance's own columns, what `KEPT` names of the levels that the
-    answer is made from, and from series level on the count `instances`. `carried` are the conditions on the
-    tag index. Executed with `parameters`.
+    answer is made from, from series level on the count `instances`, and the place of one that is `placed`.
+    `carried` are the conditions on the tag index. Executed with `parameters`.
     """
     kept = [column.label(name) for level, (name, column) in KEPT.items() if level in form.sources]
     counted = [visible.instance_count(scope, viewer).label("instances")] if form.level > Level.STUDY else []
-    statement = _matching((*_ALWAYS[form.level], *kept, *counted), form, scope, viewer)
-    return (
-        statement.where(*carried)
-        .order_by(*_order(form))
-        .limit(bindparam("rows", type_=Integer))
-        .offset(bindparam("offset", type_=BigInteger))
-    )
+    shown = (*_ALWAYS[form.level], *kept, *counted, *(order.PLACE[form.level] if form.placed else ()))
+    if form.deep:
+        # Counted off in an index alone, then looked at.
+        rows = _paged(_matching((STUDY.c.id,), form, scope, viewer).where(*carried), form)
+        return select(*shown).where(STUDY.c.id.in_(rows)).order_by(*order.by(form))
+    return _paged(_matching(shown, form, scope, viewer).where(*carried), form)
+
+
+def ordered(
+    form: Asked, scope: Scope, viewer: Viewer, carried: Sequence[ColumnElement[bool]] = ()
+) -> Select[Any]:
+    """The rows of studies from the page's first on, in order: those of the page, and MOST_REMAINING more.
+
+    For conditions that lead to few rows: all are put in order, once, for the page and the count of the rest.
+    Executed with `parameters`.
+    """
+    rows = _matching((STUDY.c.id,), form, scope, viewer).where(*carried).order_by(*order.by(form))
+    return rows.limit(page_limit("ordered")).offset(page_limit("offset"))
+
+
+def page_of(form: Asked, scope: Scope, viewer: Viewer) -> Select[Any]:
+    """The page that has the rows of studies in the parameter `shown`."""
+    kept = [column.label(name) for level, (name, column) in KEPT.items() if level in form.sources]
+    rows = select(*_ALWAYS[form.level], *kept).where(one_of(STUDY.c.id, "shown"))
+    return rows.where(*visible.studies(scope, viewer)).order_by(*order.by(form))
+
+
+def _paged(statement: Select[Any], form: Asked) -> Select[Any]:
+    return statement.order_by(*order.by(form)).limit(page_limit("rows")).offset(page_limit("offset"))
 
 
 def candidates(
@@ -87,12 +118,23 @@ def candidates(
     return _matching(columns, form, scope, viewer).params(parameters(values, scope, viewer))
 
 
+def matching(limit: Limit, telling: bool) -> Select[Any]:
+    """The rows of studies that fulfil it, MOST_FOUND at most, read off an index that has its columns.
+
+    Where the pattern tells too little for an index of trigrams, all rows are sooner looked through. Executed
+    with `parameters`.
+    """
+    own = _own(limit, Level.STUDY)
+    found = select(STUDY.c.id).where(own if telling else row_by_row(own))
+    return found.limit(page_limit("most"))
+
+
 def modality_share(modality: Limit, scope: Scope, viewer: Viewer) -> Select[Any]:
     """How many series are of the modality, counted up to MANY; and how many studies there may be, whoever
     sees them. Executed with `parameters`.
     """
     found = select(SERIES.c.id).where(_is_of_modality(modality, SERIES), *series_conditions(scope, viewer))
-    counted = found.limit(bindparam("many", type_=Integer)).subquery("alike")
+    counted = found.limit(page_limit("many")).subquery("alike")
     alike = select(func.count()).select_from(counted).scalar_subquery()
     return select(alike.label("alike"), func.coalesce(func.max(STUDY.c.id), 0).label("studies"))
 
@@ -105,13 +147,13 @@ def remaining(
         rows = _addresses(form, scope, viewer)
     else:
         rows = _matching((literal(1).label("one"),), form, scope, viewer).where(*carried)
-    following = rows.limit(MOST_REMAINING).offset(bindparam("after", type_=BigInteger)).subquery("following")
+    following = rows.limit(page_limit(MOST_REMAINING)).offset(page_limit("after")).subquery("following")
     return select(func.count()).select_from(following).scalar_subquery()
 
 
 def parameters(values: Mapping[str, Any], scope: Scope, viewer: Viewer) -> dict[str, Any]:
     """What statements of the query, the scope and the viewer are executed with."""
-    return {**values, "many": MANY, **scopes.parameters(scope, viewer)}
+    return {**values, "many": MANY, "most": MOST_FOUND, **scopes.parameters(scope, viewer)}
 
 
 def _addresses(form: Asked, scope: Scope, viewer: Viewer) -> Select[Any]:
@@ -135,6 +177,7 @@ def _matching(
         select(*columns)
         .select_from(_from(form.level, with_study=with_study))
         .where(*_address(form), *_conditions(form, scope, viewer), *_seen(form.level, scope, viewer))
+        .where(*order.behind(form))
     )
 
 
@@ -164,29 +207,12 @@ def _seen(level: Level, scope: Scope, viewer: Viewer) -> list[ColumnElement[bool
             return visible.instances(scope, viewer)
 
 
-def _order(form: Asked) -> list[ColumnElement[Any]]:
-    """Newest studies first; below a study by number; elsewhere by UID, which needs no sorting."""
-    below_study = "study" in form.address
-    match form.level:
-        case Level.STUDY:
-            return [
-                STUDY.c.study_date.desc(),
-                STUDY.c.study_time.desc(),
-                STUDY.c.study_instance_uid,
-                STUDY.c.id,
-            ]
-        case Level.SERIES:
-            number = [SERIES.c.series_number.asc().nulls_last()] if below_study else []
-            return [*number, SERIES.c.series_instance_uid, SERIES.c.id]
-        case Level.INSTANCE:
-            number = [INSTANCE.c.instance_number.asc().nulls_last()] if below_study else []
-            return [*number, INSTANCE.c.sop_instance_uid, INSTANCE.c.id]
-
-
 def _conditions(form: Asked, scope: Scope, viewer: Viewer) -> list[ColumnElement[bool]]:
     in_items = [found for found in form.limits if len(found.attribute.path) > 1]
     own = [found for found in form.limits if found not in in_items and found != form.modality]
-    conditions = [_own(found, form.level) for found in own]
+    conditions = [_walked(found) if found == form.walked else _own(found, form.level) for found in own]
+    if form.found:
+        conditions.append(one_of(STUDY.c.id, "found"))
     if form.modality:
         conditions.append(_has_modality(form, form.modality, scope, viewer))
     return [*conditions, _has_item(in_items)] if in_items else conditions
@@ -196,6 +222,12 @@ def _own(found: Limit, level: Level) -> ColumnElement[bool]:
     if found.attribute.keyword == "StudyInstanceUID":
         return by_name(found.comparison, lambda *_: _study_uid(level))
     return by_name(found.comparison, columns_of(_TABLES[BY_PATH[found.attribute.path].level]))
+
+
+def _walked(found: Limit) -> ColumnElement[bool]:
+    """The same, looked at study by study: as an expression no index has it."""
+    column = columns_of(STUDY)
+    return row_by_row(by_name(found.comparison, lambda *of: column(*of).concat("")))
 
 
 def _has_modality(form: Asked, found: Limit, scope: Scope, viewer: Viewer) -> ColumnElement[bool]:

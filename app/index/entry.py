@@ -39,10 +39,12 @@ class Entry:
         sha256: bytes,
         crc32: int,
         source: bytes | None = None,
+        after: "tuple[Self, Json] | None" = None,
     ) -> Self:
         """The entry of an instance whose bytes are stored. Raises InvalidInstance where a UID is missing.
 
-        Encodes and compresses, so it is made before the transaction; it may be made in any thread.
+        Encodes and compresses, so it is made before the transaction; it may be made in any thread. `after` is
+        an earlier one of its series with its attributes: the new one is short then.
         """
         address = description.resource
         if not (address.study and address.series and address.instance):
@@ -61,9 +63,10 @@ class Entry:
             "bulkdata": encode_bulkdata(description.bulkdata),
             "frame_index": description.frames.encode() if description.frames else None,
         }
-        above = columns.above_instances(description.attributes)
-        values = tag_values.tags(description.attributes)
-        return cls(address.study, address.series, address.instance, sha256, row, above, values)
+        like, known = after or (None, None)
+        above = {} if like else columns.above_instances(description.attributes)
+        values = tag_values.tags(description.attributes, known)
+        return cls(address.study, address.series, address.instance, sha256, row, above, values, like)
 
     def short(self, like: Self) -> Self:
         """The same in a tenth of the memory: a request may hold thousands until its transaction."""

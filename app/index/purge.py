@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, exists, select
 
-from app.index import revisions, study_rows, tag_writer, tombstones
+from app.index import pieces, revisions, study_rows, tag_writer, tombstones
 from app.index.publish import Leaving
 from app.index.tables import INSTANCE, SERIES, SERIES_TAG_VALUE, SUBMISSION, TAG_VALUE, TOMBSTONE, among
 
@@ -43,6 +43,9 @@ def purge(
     tombstones.put(
         connection, ({**_tombstone(row), **said, "collection_id": collection} for row in once.values())
     )
+    # Whoever puts pieces together holds its series meanwhile, and finds afterwards that some of it is gone.
+    connection.execute(select(SERIES.c.id).where(among(SERIES.c.id, series)).with_for_update())
+    pieces.drop(connection, series)
     connection.execute(delete(INSTANCE).where(among(INSTANCE.c.id, [row.id for row in found])))
     empty = [row for row in series if not revisions.count(connection, row)]
     revisions.drop(connection, empty)

@@ -13,7 +13,15 @@ from sqlalchemy import Connection, Insert, Table, bindparam, delete, func, inser
 
 from app.index import columns, tag_writer
 from app.index.stored_form import decode_json
-from app.index.tables import INSTANCE, REQUEST_ATTRIBUTES, SERIES, SERIES_TAG_VALUE, STUDY, among
+from app.index.tables import (
+    INSTANCE,
+    REQUEST_ATTRIBUTES,
+    SERIES,
+    SERIES_METADATA,
+    SERIES_TAG_VALUE,
+    STUDY,
+    among,
+)
 from app.models.types import now
 
 
@@ -43,7 +51,8 @@ def close(connection: Connection, row: int, version: int) -> None:
 
 
 def copy(connection: Connection, table: Table, row: int, changed: Mapping[str, Any]) -> int:
-    """A copy of a row in which these columns are changed."""
+    """A copy of a row in which these columns are changed. It is not the first of its UID."""
+    changed = {**changed, "first": False}
     statement = _copying(table, tuple(sorted(changed)), "id").returning(table.c.id)
     return int(connection.execute(statement, {**changed, "from": row}).scalar_one())
 
@@ -85,6 +94,7 @@ def drop(connection: Connection, rows: Collection[int]) -> None:
     """Drop series rows with all that belongs to them, but for the objects."""
     for table, column in (
         (SERIES_TAG_VALUE, SERIES_TAG_VALUE.c.series_id),
+        (SERIES_METADATA, SERIES_METADATA.c.series_row),
         (REQUEST_ATTRIBUTES, REQUEST_ATTRIBUTES.c.series_row),
         (INSTANCE, INSTANCE.c.series_row),
         (SERIES, SERIES.c.id),

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import BindParameter, ColumnElement, FromClause, Select, and_, bindparam, false, or_, select
 
-from app.index.tables import CART_SERIES, SERIES, STUDY, listed, named, one_of
+from app.index.tables import CART_SERIES, SERIES, STUDY, listed, named, one_of, row_by_row
 from app.models.types import Key
 from app.viewer import Viewer
 
@@ -66,7 +66,8 @@ def seen(viewer: Viewer, series: FromClause) -> list[ColumnElement[bool]]:
         return conditions
     if not viewer.units:
         return [false()]
-    conditions.append(one_of(series.c.access_unit_id, bindparam(_UNITS, listed(sorted(viewer.units)))))
+    units: BindParameter[str] = bindparam(_UNITS, listed(sorted(viewer.units)))
+    conditions.append(row_by_row(one_of(series.c.access_unit_id, units)))
     if viewer.studies is not None:
         studies: BindParameter[str] = bindparam(_STUDIES, listed(sorted(viewer.studies)))
         conditions.append(one_of(series.c.study_instance_uid, studies))
@@ -90,6 +91,19 @@ def study_conditions(scope: Scope, viewer: Viewer, study: FromClause = STUDY) ->
         return [study.c.id.in_(rows)]
     own = study.c.collection_id == bindparam(_COLLECTION, scope.collection)
     return [own, rows.where(its.c.study_row == study.c.id).correlate(study).exists()]
+
+
+def cell_conditions(scope: Scope, viewer: Viewer, cells: FromClause) -> list[ColumnElement[bool]]:
+    """What a row of a roll-up must fulfil: what it counts lies in the scope, and this viewer sees it.
+
+    Roll-ups count what is live, and each row in its access unit: `rollups.kept` says for whom that will do.
+    """
+    conditions = seen(viewer, cells)
+    if scope.without:
+        conditions.append(_not_without(scope, cells))
+    if scope.collection is not None:
+        conditions.append(cells.c.collection_id == bindparam(_COLLECTION, scope.collection))
+    return conditions
 
 
 def shape(scope: Scope, viewer: Viewer) -> tuple[Scope, Viewer]:
@@ -133,14 +147,18 @@ def _within(scope: Scope, viewer: Viewer, rows: FromClause) -> list[ColumnElemen
     if scope.cart is not None:
         return [rows.c.id.in_(_in_cart(scope.cart)), rows.c.added_version.is_not(None)]
     if scope.without:
-        left_out: BindParameter[str] = bindparam(_WITHOUT, listed(sorted(scope.without)))
-        return [*published, ~one_of(rows.c.collection_id, left_out)]
+        return [*published, _not_without(scope, rows)]
     if scope.collection is None:
         return [*published]
     own = rows.c.collection_id == bindparam(_COLLECTION, scope.collection)
     if scope.version is not None:
         return [own, *_as_of(scope.version, rows)]
     return [*published, or_(own, _beside(scope, viewer, rows)) if scope.beside else own]
+
+
+def _not_without(scope: Scope, rows: FromClause) -> ColumnElement[bool]:
+    left_out: BindParameter[str] = bindparam(_WITHOUT, listed(sorted(scope.without)))
+    return ~one_of(rows.c.collection_id, left_out)
 
 
 def _drafts(scope: Scope, rows: FromClause) -> list[ColumnElement[bool]]:

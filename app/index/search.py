@@ -1,34 +1,39 @@
 """Runs a Query: one statement for the page, one for what is counted, more where no column suffices.
 
-ModalitiesInStudy takes one before them: a rare modality is looked for in another way than a common one.
+Some take one or two before them, as few are found in another way than many: ModalitiesInStudy, patterns,
+and what is asked of the tag index.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
-from operator import itemgetter
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select
 
-from app.index import beyond, compiler, visible
-from app.index.asked import Asked, asked
+from app.index import beyond, compiler, study_counts, tag_quick, tag_studies
+from app.index.asked import Asked, Limit, asked
+from app.index.comparisons import is_telling
 from app.index.results import Results
 from app.index.scope import Scope, shape
-from app.index.tables import SERIES, listed, named, one_of
+from app.index.tables import listed
 from app.index.tag_conditions import carry
+from app.index.tag_quick import Rows
+from app.index.tag_studies import Found
 from app.index.verify import verify
-from app.query.answer import Page, StudyCounts
-from app.query.ast import Carrying, Query
+from app.query.answer import MOST_REMAINING, Page, StudyCounts
+from app.query.ast import Carrying, Level, Query
 from app.query.elements import Elements
-from app.query.returned import STUDY_COUNTS, wanted
+from app.query.returned import wanted
 from app.viewer import Viewer
 
 #: So many forms of a search keep their statements, some 300 kB each once compiled. One of more values than
 #: this is seldom asked again, and may be a hundred times as large.
 KEPT = 64
 MOST_VALUES = 32
+
+#: Attributes of studies with an index that holds their values.
+INDEXED = ("PatientID", "PatientName", "StudyDescription", "AccessionNumber")
 
 Predicates = tuple[ColumnElement[bool], ...]
 
@@ -51,25 +56,101 @@ def search(connection: Connection, query: Query, scope: Scope, viewer: Viewer) -
 
 def read(connection: Connection, query: Query, scope: Scope, viewer: Viewer) -> Read:
     """What the index has for the page: all of the search but the results' making."""
+    search = prepared(connection, query, scope, viewer)
+    return search.completed(*search.shown(), {})
+
+
+def prepared(connection: Connection, query: Query, scope: Scope, viewer: Viewer) -> "Prepared":
+    """The search, with what is to be known before its first statement."""
     form, values = asked(query)
     seen = shape(scope, viewer)
     ask = _Asking(connection, compiler.parameters(values, scope, viewer), _is_common(form, values))
     if form.modality:
         [share] = ask.rows(compiler.modality_share, form.modality, *seen)
         form = replace(form, rare=_is_rare(query, share.alike, share.studies))
-    carried = _carried(connection, query, scope, viewer) if form.tagged else ()
-    rows = ask.rows(compiler.page, form, *seen, carried)
-    full = len(rows) > query.limit
-    rows = rows[: query.limit]
-    counting = bool(rows) and not _COUNTS.isdisjoint(wanted(query))
-    first = counting and beyond.is_of_series(query)
-    groups: Sequence[Row[Any]] = ()
-    if counting or full:
-        ask.parameters["studies"] = listed({row.study_instance_uid for row in rows})
-        groups = ask.rows(_counted, form if full else None, *seen, carried, counting, first)
-    counts = _grouped(groups) if counting else {}
-    own = beyond.read(connection, query, scope, viewer, rows, _first_series(groups) if first else {})
-    return Read(rows, groups[0].following if full else 0, counts, own)
+    if limit := _pattern(form):
+        found = ask.rows(compiler.matching, limit, is_telling(limit.comparison, values))
+        ask.parameters["found"] = listed(row.id for row in found)
+        form = _looked_up(form, limit) if len(found) < compiler.MOST_FOUND else replace(form, walked=limit)
+    way = _Way(listed=form.found)
+    if form.tagged and (known := _told(ask, query, scope, seen)):
+        form = replace(form, tagged=False)
+        ask = replace(ask, parameters={**ask.parameters, **known.parameters}, common=True)
+        way = _tagged(ask, query, form, known, seen)
+    elif form.tagged:
+        way = _Way(_carried(connection, query, scope, viewer))
+    return Prepared(query, scope, viewer, ask, form, seen, way)
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How rows are found: by what on the tag index; whether few are to be put in order, all at once; and how
+    many results follow a page after which there are more, where that is known.
+    """
+
+    carried: Predicates = ()
+    listed: bool = False
+    following: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A search of which the statements can be run."""
+
+    query: Query
+    scope: Scope
+    viewer: Viewer
+    ask: "_Asking"
+    form: Asked
+    seen: tuple[Scope, Viewer]
+    way: _Way
+
+    def rows(self, **more: Any) -> Sequence[Row[Any]]:
+        """The rows of the page, and one more where there is more; with these parameters besides."""
+        self.ask.parameters.update(more)
+        return self.ask.rows(compiler.page, self.form, *self.seen, self.way.carried)
+
+    def shown(self) -> tuple[Sequence[Row[Any]], int | None]:
+        """The page's rows, and how many results follow, or None: then that is yet to be counted."""
+        ask, limit = self.ask, self.query.limit
+        if self.way.listed:
+            ask.parameters["ordered"] = limit + MOST_REMAINING
+            ids = [row.id for row in ask.rows(compiler.ordered, self.form, *self.seen, self.way.carried)]
+            ask.parameters["shown"] = listed(ids[:limit])
+            return ask.rows(compiler.page_of, self.form, *self.seen), max(0, len(ids) - limit)
+        rows = self.rows()
+        return (rows[:limit], self.way.following or self._many()) if len(rows) > limit else (rows, 0)
+
+    def _many(self) -> int | None:
+        """As many as are ever counted, where so many follow among the rows that were looked up alone."""
+        if not self.form.walked:
+            return None
+        form = replace(_looked_up(self.form, self.form.walked), walked=None)
+        [row] = self.ask.rows(study_counts.counted, form, *self.seen, self.way.carried, False, False)
+        return MOST_REMAINING if row.following == MOST_REMAINING else None
+
+    def completed(
+        self, rows: Sequence[Row[Any]], following: int | None, known: Mapping[str, StudyCounts]
+    ) -> Read:
+        """The rows with what belongs to them; what follows is counted where that is None, and studies of
+        which the counts are `known` are not.
+        """
+        query, ask = self.query, self.ask
+        wants_counts = bool(rows) and not study_counts.COUNTS.isdisjoint(wanted(query))
+        first = wants_counts and beyond.is_of_series(query)
+        studies = {row[0] for row in rows}
+        known = {study: known[study] for study in studies & known.keys()}
+        uncounted = studies if first else studies - known.keys()
+        counting = wants_counts and bool(uncounted)
+        groups: Sequence[Row[Any]] = ()
+        if counting or following is None:
+            ask.parameters["studies"] = listed(uncounted)
+            rest = replace(self.form, walked=None) if following is None else None
+            groups = ask.rows(study_counts.counted, rest, *self.seen, self.way.carried, counting, first)
+        counts = {**known, **(study_counts.grouped(groups) if counting else {})}
+        firsts = study_counts.first_series(groups) if first else {}
+        own = beyond.read(ask.connection, query, self.scope, self.viewer, rows, firsts)
+        return Read(rows, groups[0].following if following is None else following, counts, own)
 
 
 def page(query: Query, read: Read) -> Page:
@@ -93,6 +174,35 @@ class _Asking:
         return self.connection.execute(build(*form), self.parameters, execution_options=options).all()
 
 
+def _tagged(ask: _Asking, query: Query, form: Asked, known: Rows, seen: tuple[Scope, Viewer]) -> _Way:
+    """Of studies, those that carry it all are listed beforehand, or so many that it is known how many follow
+    a page.
+    """
+    if query.level != Level.STUDY:
+        return _Way(tag_quick.carrying(known.common))
+    walked = tag_studies.looked_for(*seen, len(known.values))
+    if form.limits and known.common[0]:
+        return _Way(walked)
+    # One more than is ever counted.
+    wanted = query.offset + query.limit + MOST_REMAINING + 1
+    found = _gathered(ask, known, wanted, seen)
+    if not found.all:
+        # Of drafts and versions a study's row may be unseen though its series are seen.
+        live = not seen[0].past and seen[0].submission is None
+        return _Way(walked, following=MOST_REMAINING if live else None)
+    ask.parameters["carrying"] = listed(found.uids)
+    return _Way(tag_studies.listed_ones(), listed=True)
+
+
+def _gathered(ask: _Asking, known: Rows, wanted: int, seen: tuple[Scope, Viewer]) -> Found:
+    def studies(bounds: dict[str, int]) -> list[str]:
+        ask.parameters.update(bounds)
+        return [row.uid for row in ask.rows(tag_studies.studies, *seen, len(known.values))]
+
+    windows = () if ask.connection.dialect.name == "sqlite" else tag_studies.WINDOWS
+    return tag_studies.gather(studies, known.counts[0], known.few, wanted, windows)
+
+
 @lru_cache(KEPT)
 def _kept(build: Callable[..., Select[Any]], *form: Any) -> Select[Any]:
     return build(*form)
@@ -100,6 +210,27 @@ def _kept(build: Callable[..., Select[Any]], *form: Any) -> Select[Any]:
 
 def _is_common(form: Asked, values: Mapping[str, Any]) -> bool:
     return not form.tagged and len(values) <= MOST_VALUES
+
+
+def _pattern(form: Asked) -> Limit | None:
+    """A condition on studies of which the rows are to be looked up beforehand, if there is one."""
+    own = (limit for limit in form.limits if limit.attribute.keyword in INDEXED and limit.is_pattern)
+    return next(own, None) if form.level == Level.STUDY else None
+
+
+def _looked_up(form: Asked, limit: Limit) -> Asked:
+    return replace(form, limits=tuple(each for each in form.limits if each != limit), found=True)
+
+
+def _told(ask: "_Asking", query: Query, scope: Scope, seen: tuple[Scope, Viewer]) -> Rows | None:
+    """What the tag index is asked for as rows of its dictionary, where these alone tell what carries it."""
+    known = tag_quick.find(ask.connection, query)
+    if known is None or len(ask.parameters) > MOST_VALUES:
+        return None
+    ask = replace(ask, parameters={**ask.parameters, **known.parameters}, common=True)
+    many = () if scope.alone else tag_quick.walks_later(ask.connection, known)
+    shared = any(ask.rows(tag_quick.is_shared, *seen, *each) for each in enumerate(many))
+    return None if shared else known
 
 
 def _is_rare(query: Query, alike: int, studies: int) -> bool:
@@ -114,58 +245,3 @@ def _carried(connection: Connection, query: Query, scope: Scope, viewer: Viewer)
     tagged = [found for found in query.conditions if isinstance(found, Carrying)]
     known = verify(connection.execution_options(compiled_cache=None), query, scope, viewer)
     return tuple(carry(tagged, query.level, scope, viewer, known))
-
-
-_COUNTS = frozenset(STUDY_COUNTS)
-
-
-def _counted(
-    form: Asked | None, scope: Scope, viewer: Viewer, carried: Predicates, counting: bool, first: bool
-) -> Select[Any]:
-    """Counts of the page's studies, if they are wanted, and of the results that follow, if there are."""
-    following = [compiler.remaining(form, scope, viewer, carried).label("following")] if form else []
-    counted: Select[Any] = _counts(scope, viewer, with_first=first) if counting else select()
-    return counted.add_columns(*following)
-
-
-@cache
-def _counts(scope: Scope, viewer: Viewer, *, with_first: bool) -> Select[Any]:
-    """For each study of the parameter `studies` and each modality in it: its series and instances.
-
-    With what the first series of them keeps, in `attributes`, where that is wanted.
-    """
-    key = (SERIES.c.study_instance_uid, SERIES.c.modality)
-    groups = (
-        select(
-            *key,
-            func.count().label("series"),
-            func.sum(visible.instance_count(scope, viewer)).label("instances"),
-            func.min(SERIES.c.id).label("first"),
-        )
-        .where(one_of(SERIES.c.study_instance_uid, "studies"), *visible.series(scope, viewer))
-        .group_by(*key)
-    )
-    if not with_first:
-        return groups
-    found, first = groups.subquery("groups"), named(SERIES, "first_series")
-    return select(found, first.c.attributes).join(first, first.c.id == found.c.first)
-
-
-# Rows by place, in the order of `_counts`: by name each value would cost as much as all of them do so.
-
-
-def _first_series(groups: Iterable[Sequence[Any]]) -> dict[str, bytes]:
-    """What the first series of each study keeps."""
-    return {group[0]: group[5] for group in sorted(groups, key=itemgetter(4), reverse=True)}
-
-
-def _grouped(groups: Iterable[Sequence[Any]]) -> dict[str, StudyCounts]:
-    by_study: dict[str, list[Sequence[Any]]] = defaultdict(list)
-    for group in groups:
-        by_study[group[0]].append(group[1:4])
-    return {study: _study_counts(*zip(*found, strict=True)) for study, found in by_study.items()}
-
-
-def _study_counts(modalities: Sequence[str], series: Sequence[int], instances: Sequence[Any]) -> StudyCounts:
-    present = tuple(sorted(filter(None, modalities)))
-    return StudyCounts(present, sum(series), int(sum(instances)))

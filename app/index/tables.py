@@ -8,6 +8,7 @@ import orjson
 from sqlalchemy import (
     BigInteger,
     BindParameter,
+    Boolean,
     ColumnElement,
     FromClause,
     Integer,
@@ -36,11 +37,15 @@ SERIES: Table = _TABLES["series"]
 CART: Table = _TABLES["cart"]
 CART_SERIES: Table = _TABLES["cart_series"]
 TOMBSTONE: Table = _TABLES["tombstone"]
+SERIES_METADATA: Table = _TABLES["series_metadata"]
 REQUEST_ATTRIBUTES: Table = _TABLES["request_attributes"]
 INSTANCE: Table = _TABLES["instance"]
 TAG_PATH: Table = _TABLES["tag_path"]
 TAG_VALUE: Table = _TABLES["tag_value"]
 SERIES_TAG_VALUE: Table = _TABLES["series_tag_value"]
+SERIES_ROLLUP: Table = _TABLES["series_rollup"]
+STUDY_ROLLUP: Table = _TABLES["study_rollup"]
+SHARED_UID: Table = _TABLES["shared_uid"]
 
 
 def in_history(collection: int) -> ColumnElement[bool]:
@@ -63,6 +68,25 @@ def one_of(attribute: ColumnElement[Any], parameter: str | BindParameter[str]) -
 def among(attribute: ColumnElement[Any], values: Iterable[str | int]) -> ColumnElement[bool]:
     """The condition that a column holds one of these values, however many."""
     return _among(attribute, bindparam(None, listed(values), unique=True))
+
+
+def row_by_row(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """The condition, to be looked at in each row that comes up: PostgreSQL finds no rows by it.
+
+    It would take most conditions of ours for rarer than they are, and sort all rows that fulfil them where
+    the first ones of an index in order would do.
+    """
+    return _RowByRow(condition)
+
+
+def page_limit(parameter: str | int) -> ColumnElement[int]:
+    """How many rows to give, or to pass over: a number that PostgreSQL is told before it plans.
+
+    Of a parameter it would have to plan anew each time, lest it prepares for a tenth of all rows.
+    """
+    if isinstance(parameter, int):
+        return literal_column(str(parameter), Integer)
+    return _Told(bindparam(parameter, type_=BigInteger))
 
 
 def listed(values: Iterable[Any]) -> str:
@@ -108,6 +132,46 @@ class _Entries(FunctionElement[Any]):
     inherit_cache = True
     name = "entries"
     on_postgres = "jsonb_each"
+
+
+class _RowByRow(FunctionElement[bool]):
+    """A condition of which PostgreSQL's planner knows nothing but that half of all rows may fulfil it."""
+
+    inherit_cache = True
+    name = "row_by_row"
+    type = Boolean()
+
+    def self_group(self, against: Any = None) -> Any:
+        """It is grouped as it is; SQLite would have it compared with 1, and find no rows by it either."""
+        return self
+
+
+class _Told(FunctionElement[int]):
+    """A parameter of which the value stands in the statement that PostgreSQL gets."""
+
+    inherit_cache = True
+    name = "told"
+    type = BigInteger()
+
+
+@compiles(_RowByRow, "sqlite")
+def _grouped(element: _RowByRow, compiler: SQLCompiler, **options: Any) -> str:
+    return f"({compiler.process(element.clauses, **options)})"
+
+
+@compiles(_Told, "sqlite")
+def _as_it_is(element: _Told, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(element.clauses, **options)
+
+
+@compiles(_RowByRow, "postgresql")
+def _hidden(element: _RowByRow, compiler: SQLCompiler, **options: Any) -> str:
+    return f"CASE WHEN {compiler.process(element.clauses, **options)} THEN true END"
+
+
+@compiles(_Told, "postgresql")
+def _told(element: _Told, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(element.clauses, **{**options, "literal_execute": True})
 
 
 @compiles(_Each, "sqlite")

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from app.dicom.attributes import LONGEST_KEY, find, private_key
 from app.dicom.description import Json
-from app.query.kinds import KINDS, Form, forms, vr_of
+from app.query.kinds import KINDS, Form, forms, one_form, vr_of
 
 #: More distinct values than these mark a path in a series as overflowing.
 MOST = 64
@@ -39,19 +39,32 @@ Tags = dict[str, Value]
 
 _LEFT_OUT = frozenset(("00080005", "00080018"))
 _ODD = frozenset("13579BDF")
-_PLAIN = frozenset((str, int, float))
 #: Values up to this many characters come again and again, from instance to instance.
 _SHORT = 64
 
 
-def tags(attributes: Json) -> Tags:
-    """The values of every path in the instance; no path has many more than MOST of them."""
+def tags(attributes: Json, like: Json | None = None) -> Tags:
+    """The values of every path in the instance; no path has many more than MOST of them.
+
+    Without those of elements that are the same in `like`, the attributes of another instance.
+    """
     found: Tags = {}
     several: dict[Path, Tags] = {}
-    _walk(attributes, "", found, several)
+    _walk(_differing(attributes, like) if like else attributes, attributes, "", found, several)
     for path, held in several.items():
         found |= held if len(held) <= MOST else _marked(path)
     return found
+
+
+def _differing(attributes: Json, like: Json) -> Json:
+    other = like.get
+    own = {
+        key: element
+        for key, element in attributes.items()
+        if (its := other(key)) is not element and its != element
+    }
+    # Under another creator private elements that are the same are other attributes.
+    return attributes if any(key[3] in _ODD and key[4:6] == "00" for key in own) else own
 
 
 def merge(tags: Sequence[Tags]) -> Tags:
@@ -117,10 +130,16 @@ def _elements(attributes: Json, step: str) -> list[tuple[str, Json]]:
     ]
 
 
-def _walk(attributes: Json, above: str, found: Tags, several: dict[Path, Tags]) -> None:
-    for key, element in attributes.items():
+def _walk(elements: Json, attributes: Json, above: str, found: Tags, several: dict[Path, Tags]) -> None:
+    """`attributes` are those of the data set that the elements are of."""
+    for key, element in elements.items():
         present = element.get("Value")
         if not present or key in _LEFT_OUT:
+            continue
+        if not above and len(present) == 1 and key[3] not in _ODD and _is_short(present[0]):
+            # Nearly all elements are such: they are looked up but once.
+            if (known := _remembered_element(key, element.get("vr", ""), present[0])) is not None:
+                found[known.digest] = known
             continue
         step = _step(key, attributes) if key[3] in _ODD else key
         path = _path(above, step, key, element.get("vr", "")) if step else None
@@ -128,7 +147,7 @@ def _walk(attributes: Json, above: str, found: Tags, several: dict[Path, Tags]) 
             continue
         if path[1] == "SQ":
             for item in _items(element):
-                _walk(item, f"{path[0]}.", found, several)
+                _walk(item, item, f"{path[0]}.", found, several)
         elif above or len(present) > 1:
             _hold(several.setdefault(path, {}), path, present)
         elif (value := _value(path, present[0])) is not None:
@@ -145,16 +164,32 @@ def _hold(held: Tags, path: Path, present: list[Any]) -> None:
 
 
 def _value(path: Path, value: Any) -> Value | None:
-    plain = type(value) in _PLAIN and (type(value) is not str or len(value) <= _SHORT)
-    return _remembered(path, value) if plain else _fresh(path, value)
+    return _remembered(path, value) if _is_short(value) else _fresh(path, value)
+
+
+def _is_short(value: Any) -> bool:
+    kind = type(value)
+    return len(value) <= _SHORT if kind is str else kind is int or kind is float
 
 
 def _fresh(path: Path, value: Any) -> Value | None:
-    return next((value_of(path, form) for form in forms(KINDS[path[1]], [value])), None)
+    if value is None:
+        return None
+    form = one_form(KINDS[path[1]], value)
+    return value_of(path, form) if form.text else None
 
 
 #: 1 and 1.0 are two texts.
 _remembered = lru_cache(1 << 15, typed=True)(_fresh)
+
+
+def _of_element(key: str, own: str, value: Any) -> Value | None:
+    """The value of a standard element of the data set itself."""
+    path = _path("", key, key, own)
+    return _fresh(path, value) if path and path[1] != "SQ" else None
+
+
+_remembered_element = lru_cache(1 << 15, typed=True)(_of_element)
 
 
 @lru_cache(1 << 14)

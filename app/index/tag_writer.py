@@ -138,7 +138,7 @@ def _within_bounds(connection: Connection, missing: _Missing) -> _Missing:
 
 def _add(connection: Connection, missing: _Missing, known: _Rows) -> None:
     values = {value.digest: value for held in missing.values() for value in held}
-    rows = known | _look(connection, values.keys() - known.keys())
+    rows = known | known_values(connection, values.keys() - known.keys())
     new = [values[digest] for digest in sorted(values) if rows.get(digest) is None]
     rows |= _make(connection, new)
     postings = [
@@ -148,7 +148,8 @@ def _add(connection: Connection, missing: _Missing, known: _Rows) -> None:
     _POST.run(connection, postings)
 
 
-def _look(connection: Connection, digests: Collection[str]) -> _Rows:
+def known_values(connection: Connection, digests: Collection[str]) -> _Rows:
+    """The rows of these digests; None where there are none."""
     if not digests:
         return {}
     return dict.fromkeys(digests) | dict(_KNOWN.rows(connection, {"digests": listed(digests)}))
@@ -163,13 +164,13 @@ def _make(connection: Connection, new: list[Value]) -> _Rows:
         return {}
     digests = {value.digest for value in new}
     _inserting(connection.dialect.name).values.run(connection, [_columns(value) for value in new])
-    rows = _look(connection, digests)
+    rows = known_values(connection, digests)
     if None not in rows.values():
         return rows
     paths = [{"path": path, "vr": vr} for path, vr in sorted({value.path for value in new})]
     _inserting(connection.dialect.name).paths.run(connection, paths)
     _inserting(connection.dialect.name).values.run(connection, [_columns(value) for value in new])
-    return _look(connection, digests)
+    return known_values(connection, digests)
 
 
 def _columns(value: Value) -> dict[str, Any]:

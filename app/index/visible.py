@@ -5,7 +5,7 @@ row that was made first, of those that the viewer sees, answers for its whole ad
 they alone hold.
 """
 
-from sqlalchemy import ColumnElement, FromClause, Join, Select, and_, case, func, select
+from sqlalchemy import ColumnElement, FromClause, Join, Select, and_, case, func, or_, select
 
 from app.index.scope import Scope, series_conditions, study_conditions
 from app.index.tables import INSTANCE, SERIES, STUDY, named
@@ -22,7 +22,8 @@ def studies(scope: Scope, viewer: Viewer) -> Conditions:
     earlier = named(STUDY, "earlier_study")
     seen = study_conditions(scope, viewer, earlier)
     same = earlier.c.study_instance_uid == STUDY.c.study_instance_uid
-    return [*conditions, _none(select(earlier.c.id).where(same, earlier.c.id < STUDY.c.id, *seen), STUDY)]
+    none = _none(select(earlier.c.id).where(same, earlier.c.id < STUDY.c.id, *seen), STUDY)
+    return [*conditions, or_(STUDY.c.first, none)]
 
 
 def series(scope: Scope, viewer: Viewer, rows: FromClause = SERIES) -> Conditions:
@@ -35,7 +36,7 @@ def series(scope: Scope, viewer: Viewer, rows: FromClause = SERIES) -> Condition
     first = _none(
         select(earlier.c.id).where(same_series(earlier, rows), earlier.c.id < rows.c.id, *seen), rows
     )
-    return [*conditions, first]
+    return [*conditions, or_(rows.c.first, first)]
 
 
 def instances(scope: Scope, viewer: Viewer) -> Conditions:

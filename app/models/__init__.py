@@ -28,8 +28,10 @@ from app.models.collections import (
     Tombstone,
 )
 from app.models.deid import Deidentification, DeidentificationLog, Sealed
-from app.models.jobs import Doi, Job, Webhook
-from app.models.studies import Instance, RequestAttributes, Series, Study
+from app.models.jobs import Doi, Job, JobTally, Webhook
+from app.models.keeping import Damage, Identity, Lease, ProvenSpan, Unreferenced
+from app.models.rollups import SeriesRollup, SharedUid, StudyRollup
+from app.models.studies import Instance, RequestAttributes, Series, SeriesMetadata, Study
 from app.models.tags import SeriesTagValue, TagPath, TagValue
 
 __all__ = [
@@ -44,29 +46,39 @@ __all__ = [
     "Collection",
     "CollectionTerm",
     "CollectionVersion",
+    "Damage",
     "Deidentification",
     "DeidentificationLog",
     "Doi",
     "Grant",
     "Group",
     "GroupMember",
+    "Identity",
     "Instance",
     "Job",
+    "JobTally",
+    "Lease",
     "Person",
+    "ProvenSpan",
     "RequestAttributes",
     "RequestForm",
     "Rights",
     "Sealed",
     "Series",
+    "SeriesMetadata",
+    "SeriesRollup",
     "SeriesTagValue",
     "ShareLink",
+    "SharedUid",
     "Site",
     "Study",
+    "StudyRollup",
     "Submission",
     "TagPath",
     "TagValue",
     "Token",
     "Tombstone",
+    "Unreferenced",
     "Usage",
     "Webhook",
 ]

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index
+from sqlalchemy import Float, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from app.models.types import Bytes, ByteText, Key, UtcDateTime, now, telling_nothing
@@ -18,6 +18,11 @@ def _moment() -> datetime:
     return Field(default_factory=now, sa_type=UtcDateTime)  # type: ignore[no-any-return]
 
 
+def _number() -> int:
+    # Who runs the version before this one says nothing of it.
+    return Field(default=0, sa_type=Key, sa_column_kwargs={"server_default": "0"})  # type: ignore[no-any-return]
+
+
 def _until() -> datetime | None:
     return Field(default=None, sa_type=UtcDateTime)  # type: ignore[no-any-return]
 
@@ -25,7 +30,8 @@ def _until() -> datetime | None:
 class Job(SQLModel, table=True):
     """Something to be done once, by whichever process comes first (`app.jobs`). `arguments` are JSON.
 
-    `state` is `waiting`, `running`, `done` or `failed`; `asked` counts how often it was asked for.
+    `state` is `waiting`, `running`, `done` or `failed`; `asked` counts how often it was asked for. `done` of
+    `total` is how far it is, in whatever it counts; `traceparent` in which trace it was asked for (W3C).
     """
 
     id: int | None = _shown_id()
@@ -42,8 +48,27 @@ class Job(SQLModel, table=True):
     error: str = Field(default="", sa_type=ByteText)
     created_at: datetime = _moment()
     ended_at: datetime | None = _until()
+    done: int = _number()
+    total: int = _number()
+    #: For whom it is done, who may see how it stands; the archive's own are nobody's.
+    person_id: int | None = Field(default=None, sa_type=Key, index=True)
+    traceparent: str = Field(default="", sa_type=ByteText, sa_column_kwargs={"server_default": ""})
 
     __table_args__ = (Index("job_due", "state", "run_at"),)
+
+
+class JobTally(SQLModel, table=True):
+    """How often jobs of a kind ended in an outcome, on all machines together, and how long that took."""
+
+    __tablename__ = "job_tally"
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=Key)
+    kind: str = Field(sa_type=ByteText)
+    outcome: str = Field(sa_type=ByteText)
+    attempts: int = Field(sa_type=Key)
+    seconds: float = Field(sa_type=Float)
+
+    __table_args__ = (UniqueConstraint("kind", "outcome", name="job_tally_once"),)
 
 
 class Doi(SQLModel, table=True):

@@ -12,13 +12,15 @@ one study has a row in each: what is said in one of them is for nobody who sees 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, UniqueConstraint, text
+from sqlalchemy import Index, UniqueConstraint, false, text
 from sqlmodel import Field, SQLModel
 
 from app.models.types import Bytes, ByteText, Key, UtcDateTime, now
 
 LIVE = "added_version IS NOT NULL AND removed_version IS NULL"
 DRAFT = "added_version IS NULL AND removed_version IS NULL"
+#: What decides whether somebody sees a row: an index that ends with it is walked without the rows.
+SEEN = ("id", "access_unit_id", "added_version", "removed_version", "first", "collection_id")
 
 
 def _text(**options: Any) -> Any:
@@ -32,6 +34,11 @@ def _key(**options: Any) -> Any:
 def _live(name: str, *columns: str, **options: Any) -> Index:
     """An index of live rows: for statements that say literally that they want no others."""
     return Index(name, *columns, sqlite_where=text(LIVE), postgresql_where=text(LIVE), **options)
+
+
+def _first(name: str, column: str) -> Index:
+    """At most one row of a UID is the first: of two that are made at once, one finds the other."""
+    return Index(name, column, unique=True, sqlite_where=text("first"), postgresql_where=text("first"))
 
 
 def _draft(name: str, *columns: str, **options: Any) -> Index:
@@ -51,6 +58,9 @@ class Revision(SQLModel):
     replaces: int | None = _key(default=None)
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     attributes: bytes = Field(sa_type=Bytes)
+    #: Whether no row was there under its UID when it was made, and so no earlier one answers for that. False
+    #: says nothing.
+    first: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
 
 
 class Study(Revision, table=True):
@@ -77,10 +87,21 @@ class Study(Revision, table=True):
     __table_args__ = (
         _live("study_live", "study_instance_uid", "collection_id", "access_unit_id", unique=True),
         _draft("study_draft", "submission_id", "study_instance_uid", unique=True),
-        Index("study_newest", text("study_date DESC"), text("study_time DESC"), "study_instance_uid"),
-        Index("study_uid", "study_instance_uid"),
+        # With all that decides who sees a row: a page far down the list is counted off in it alone.
+        Index(
+            "study_newest",
+            text("study_date DESC"),
+            text("study_time DESC"),
+            "study_instance_uid",
+            *SEEN,
+        ),
+        _first("study_first", "study_instance_uid"),
+        Index("study_description", "study_description"),
+        Index("study_uid", "study_instance_uid", *SEEN),
         Index("study_patient_id", "patient_id"),
-        Index("study_patient_name", "patient_name"),
+        Index("study_patient_name", "patient_name", "patient_name_ideographic", "patient_name_phonetic"),
+        Index("study_patient_name_ideographic", "patient_name_ideographic"),
+        Index("study_patient_name_phonetic", "patient_name_phonetic"),
         Index("study_accession_number", "accession_number"),
     )
 
@@ -112,6 +133,14 @@ class Series(Revision, table=True):
 
     __table_args__ = (
         _live("series_live", "series_instance_uid", "collection_id", "access_unit_id", unique=True),
+        _first("series_first", "series_instance_uid"),
+        # Hardly any: they are looked through where a value is in many series.
+        Index(
+            "series_later",
+            "series_instance_uid",
+            sqlite_where=text("first = 0"),
+            postgresql_where=text("NOT first"),
+        ),
         _draft("series_draft", "submission_id", "series_instance_uid", unique=True),
         Index("series_uid", "series_instance_uid"),
         # For those alone that ask so (`tables.in_history`): SQLite would take them for other searches too.
@@ -119,7 +148,7 @@ class Series(Revision, table=True):
         Index("series_removed", text("(collection_id + 0)"), "removed_version"),
         # Of past revisions too: of two indexes SQLite would take the one that has no condition.
         Index("series_study", "study_instance_uid", "series_instance_uid"),
-        _live("series_modality", "modality", "study_instance_uid"),
+        _live("series_modality", "modality", "study_instance_uid", *SEEN),
     )
 
 
@@ -132,6 +161,21 @@ class RequestAttributes(SQLModel, table=True):
     series_row: int = _key(foreign_key="series.id", index=True)
     scheduled_procedure_step_id: str = _text(index=True)
     requested_procedure_id: str = _text(index=True)
+
+
+class SeriesMetadata(SQLModel, table=True):
+    """The metadata of some instances of a frozen series in one piece; `key` says of which (`index.pieces`).
+
+    It goes with its series, also where an earlier version of this program deletes that.
+    """
+
+    __tablename__ = "series_metadata"
+
+    id: int | None = _key(default=None, primary_key=True)
+    series_row: int = _key(foreign_key="series.id", ondelete="CASCADE", index=True)
+    key: bytes = Field(unique=True, sa_type=Bytes)
+    instances: int
+    documents: bytes = Field(sa_type=Bytes)
 
 
 class Instance(SQLModel, table=True):
@@ -157,6 +201,8 @@ class Instance(SQLModel, table=True):
     bulkdata: bytes | None = Field(default=None, sa_type=Bytes)
     frame_index: bytes | None = Field(default=None, sa_type=Bytes)
     dicom_json: bytes = Field(sa_type=Bytes)
+    #: Of its bytes; filled in behind (`app.services.md5`).
+    md5: bytes | None = Field(default=None, sa_type=Bytes)
 
     __table_args__ = (
         UniqueConstraint("series_row", "sop_instance_uid", name="instance_once"),

@@ -1,6 +1,7 @@
 """The tag index: which values of which attributes occur in which series (design section 4)."""
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, Integer, UniqueConstraint
+from sqlalchemy import text as sql
 from sqlmodel import Field, SQLModel
 
 from app.models.types import ByteText, Key
@@ -35,7 +36,13 @@ class TagValue(SQLModel, table=True):
 
     __table_args__ = (
         Index("tag_value_text", "path_id", "text"),
-        Index("tag_value_number", "path_id", "number"),
+        Index(
+            "tag_value_number",
+            "path_id",
+            "number",
+            sqlite_where=sql("number IS NOT NULL"),
+            postgresql_where=sql("number IS NOT NULL"),
+        ),
     )
 
 
@@ -44,14 +51,15 @@ class SeriesTagValue(SQLModel, table=True):
 
     __tablename__ = "series_tag_value"
 
-    value_id: int = Field(foreign_key="tag_value.id", primary_key=True, sa_type=Key)
+    # Of 32 bits, as there are so many: two thousand million values or series are far away.
+    value_id: int = Field(foreign_key="tag_value.id", primary_key=True, sa_type=Integer)
     series_id: int = Field(
-        sa_type=Key,
+        sa_type=Integer,
         primary_key=True,
         sa_column_args=(ForeignKey("series.id", ondelete="CASCADE"),),
     )
 
     __table_args__ = (
-        Index("series_tag_value_of_series", "series_id", "value_id"),
+        Index("series_tag_value_of_series", "series_id"),
         {"sqlite_with_rowid": False},
     )

@@ -109,15 +109,23 @@ def _made(found: Found, base_url: str) -> Elements:
     if resource.series:
         made[b"0020000E"] = _SERIES % orjson.dumps(resource.series)
     if counts:
-        # Without modalities the array is empty, not absent: on one study without it OHIF lists none at all.
-        made[b"00080061"] = _MODALITIES % orjson.dumps(counts.modalities)
-        made[b"00201206"] = _SERIES_COUNT % orjson.dumps(counts.series)
-        made[b"00201208"] = _INSTANCE_COUNT % orjson.dumps(counts.instances)
+        made |= _counted(counts)
     if found.instances is not None:
-        made[b"00201209"] = _OWN_COUNT % orjson.dumps(found.instances)
+        made[b"00201209"] = _OWN_COUNT % (b"%d" % found.instances)
     if found.transfer_syntax_uid:
         made[b"00083002"] = _TRANSFER_SYNTAX % orjson.dumps(found.transfer_syntax_uid)
     return made
+
+
+@lru_cache(4096)
+def _counted(counts: StudyCounts) -> Elements:
+    """Many studies have the same counts, and each study many series."""
+    return {
+        # Without modalities the array is empty, not absent: on one study without it OHIF lists none at all.
+        b"00080061": _MODALITIES % orjson.dumps(counts.modalities),
+        b"00201206": _SERIES_COUNT % orjson.dumps(counts.series),
+        b"00201208": _INSTANCE_COUNT % orjson.dumps(counts.instances),
+    }
 
 
 _ONLINE = valued(b"00080056", b"CS") % b'"ONLINE"'

@@ -139,7 +139,8 @@ class Fields:
 class Query:
     """One search: which `level`, below which `resource`, under which conditions, returning which fields.
 
-    `notes` are sentences for Warning headers that parsing gave rise to.
+    `notes` are sentences for Warning headers that parsing gave rise to. `most` is how many results are asked
+    for where that is more than the greatest page, `limit`; else 0.
     """
 
     level: Level
@@ -149,3 +150,4 @@ class Query:
     limit: int = 1000
     offset: int = 0
     notes: tuple[str, ...] = ()
+    most: int = 0

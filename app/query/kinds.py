@@ -59,6 +59,11 @@ def forms(kind: str, present: list[Any]) -> set[Form]:
     return {form for value in present if value is not None and (form := _form(kind, _string(value))).text}
 
 
+def one_form(kind: str, value: Any) -> Form:
+    """The form of one value, which is empty where the value is; not remembered."""
+    return _FORMS[kind](_string(value))
+
+
 def _form(kind: str, value: str) -> Form:
     return _remembered(kind, value) if len(value) <= _SHORT else _FORMS[kind](value)
 

@@ -31,6 +31,7 @@ __all__ = [
 ]
 
 DEFAULT_LIMIT = 1000
+#: Of results in one page. Who asks for more is sent all of them, as they are read.
 MAXIMUM_LIMIT = 10_000
 #: An offset beyond any archive, within the integers of both databases.
 _MAXIMUM_OFFSET = 2**62
@@ -62,15 +63,17 @@ def parse(level: Level, resource: Resource, parameters: Sequence[tuple[str, str]
     _check_address(resource)
     options = _once([pair for pair in parameters if pair[0] in _SEARCH and pair[0] != "includefield"])
     keys = [pair for pair in parameters if pair[0] not in _SEARCH | _OF_THE_REQUEST]
+    limit = _uint(options, "limit", DEFAULT_LIMIT)
     fields, left_out = _fields(level, [value for name, value in parameters if name == "includefield"])
     return Query(
         level,
         resource,
         bounded(_conditions(level, keys, fuzzy=_flag(options, "fuzzymatching"))),
         fields,
-        limit=min(_uint(options, "limit", DEFAULT_LIMIT), MAXIMUM_LIMIT),
+        limit=min(limit, MAXIMUM_LIMIT),
         offset=min(_uint(options, "offset", 0), _MAXIMUM_OFFSET),
         notes=(*_unsupported(options), *_left_out(left_out)),
+        most=limit if limit > MAXIMUM_LIMIT else 0,
     )
 
 

@@ -10,6 +10,8 @@ from app.registry.views import DOWNLOAD, VIEW, Place, Views
 
 #: How many instances an answer gives, or a body brought, and the collection that it brought them to.
 INSTANCES, PLACE = "readingroom.instances", "readingroom.place"
+#: The bytes of what its client was sent to fetch elsewhere.
+ELSEWHERE = "readingroom.elsewhere"
 _CALLER = "readingroom.caller"
 REFUSED = (401, 403)
 #: Answers that gave or took every instance they speak of.
@@ -52,6 +54,8 @@ def count(
     if noted is None:
         return
     views, caller = noted
+    if ELSEWHERE in scope:
+        status, sent = 200, scope[ELSEWHERE]
     act = _act(template, scope["method"])
     if act == VIEW and template.endswith("/wado") and b"application" in scope["query_string"]:
         act = DOWNLOAD

@@ -119,6 +119,17 @@ async def get_root(request: Request) -> Root:
     return await (bare_root if root.endswith("/without-results") else archive_root)(archive, caller, host)
 
 
+async def root_again(request: Request) -> Root:
+    """The root as it is by now, in the midst of an answer.
+
+    Raises as `get_root` does, and InvalidToken where whoever asked has been shut out meanwhile.
+    """
+    archive = _archive(request)
+    if not archive.settings.local_mode:
+        request.scope[CALLER] = await identify(archive, credentials(request, archive))
+    return await get_root(request)
+
+
 def get_ask(request: Request) -> Ask:
     """What the request says about the form of its answer."""
     return Ask(

@@ -38,7 +38,7 @@ async def data_sets(
     first = await anext(documents)
     second = await anext(documents, None)
     if second is not None:
-        batches = _chained([first, second], documents)
+        batches = chained([first, second], documents)
         copy = kept.copy(chosen) if kept else None
         return DocumentStream(batches, enclosure, etag, chosen, copy)
     data = b"".join(enclosure.join(first))
@@ -151,9 +151,8 @@ class DocumentStream(Response):
         return piece
 
 
-async def _chained(
-    first: list[list[bytes]], rest: AsyncGenerator[list[bytes]]
-) -> AsyncGenerator[list[bytes]]:
+async def chained(first: list[list[bytes]], rest: AsyncGenerator[list[bytes]]) -> AsyncGenerator[list[bytes]]:
+    """The first batches, then the rest, for `data_sets`."""
     async with aclosing(rest):
         for batch in first:
             yield batch

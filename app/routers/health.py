@@ -2,14 +2,19 @@
 
 import asyncio
 from collections.abc import Awaitable
+from hmac import compare_digest
 
 import structlog
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
+from app import metrics
+from app.archive import Archive
+from app.errors import NotSignedIn
 from app.logs import told
-from app.routers import metrics
+from app.routers.api import problems
 from app.routers.dependencies import AnArchive
+from app.routers.gauges import gauges
 from app.routers.problems import problem
 from app.threads import in_thread
 
@@ -39,11 +44,27 @@ async def readyz(archive: AnArchive) -> Response:
     return JSONResponse({"status": "ready"}, headers=headers)
 
 
-@router.get("/metrics", summary="Metrics for Prometheus", response_class=Response)
-async def prometheus() -> Response:
-    """Counts and times by route, method and status class, of all workers together."""
-    text = await in_thread(metrics.text)
+@router.get("/metrics", summary="Metrics for Prometheus", response_class=Response, responses=problems(401))
+async def prometheus(request: Request) -> Response:
+    """Counts and times of requests, database and store, of all workers together; with `metrics_token`, or in
+    local mode, also of what is done in the background on all machines.
+    """
+    # Not as a dependency: what a process counts it tells whatever else is wrong with it.
+    archive: Archive | None = getattr(request.app.state, "archive", None)
+    known = archive is not None and _may_know(archive, request.headers.get("authorization", ""))
+    text = await in_thread(metrics.text, await gauges(archive) if archive and known else ())
     return Response(text, headers={"Cache-Control": "no-store"}, media_type=metrics.CONTENT_TYPE)
+
+
+def _may_know(archive: Archive, authorization: str) -> bool:
+    """Whether who asks may know of the background. Raises NotSignedIn where they may know nothing."""
+    token = archive.settings.metrics_token
+    if token is None:
+        return archive.settings.local_mode
+    expected = f"Bearer {token.get_secret_value()}"
+    if not compare_digest(authorization.encode(), expected.encode()):
+        raise NotSignedIn
+    return True
 
 
 async def _answers(name: str, probe: Awaitable[object]) -> bool:

@@ -21,10 +21,12 @@ class JobOut(BaseModel):
     """A job, and how it stands with it."""
 
     id: int = Field(examples=[7])
-    kind: str = Field(examples=["doi"])
+    kind: str = Field(examples=["fixity"])
     state: State = Field(examples=["waiting"])
     attempts: int = Field(examples=[1])
     error: str = Field(examples=["DataCite does not answer."], description="Of the last attempt")
+    done: int = Field(examples=[500], description="How far it is, in what it counts: series, or rows")
+    total: int = Field(examples=[58784975], description="Of how much; 0 where that is not known")
     run_at: datetime = Field(description="When it is, or was, to be tried")
     created_at: datetime
     ended_at: datetime | None = Field(examples=[None])
@@ -34,14 +36,14 @@ class JobOut(BaseModel):
 async def list_jobs(
     archive: AnArchive, caller: ACaller, state: State | None = None, after: After = "0", limit: Limit = 100
 ) -> Page[JobOut]:
-    """List what is done in the background, and what was lately; for administrators."""
+    """List what is done in the background, and what was lately: administrators see all, others their own."""
     found = await background.page(archive, caller, state, number(after), limit + 1)
     return page([_out(each) for each in found], limit, "id")
 
 
 @router.get("/{job}", responses=problems(400, 401, 403, 404))
 async def get_job(archive: AnArchive, caller: ACaller, job: Row) -> JobOut:
-    """Look at one job; for administrators."""
+    """Look at one job."""
     return _out(await background.get(archive, caller, job))
 
 

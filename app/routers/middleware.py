@@ -3,31 +3,24 @@
 Pure ASGI: each costs a few microseconds and touches no byte of a body.
 """
 
-import re
 from collections.abc import Collection
-from secrets import token_bytes, token_hex
-from time import perf_counter
+from secrets import token_bytes
 from urllib.parse import urlsplit
 
-import structlog
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.access.secrets import LINK
-from app.logs import told
-from app.routers import counted, metrics, traces
 from app.routers.credentials import LINK_TOKEN, READING
 from app.routers.problems import problem
 from app.routers.rates import LEFT
-from app.routers.responses import DATA_POLICY, ZERO_COPY
+from app.routers.responses import DATA_POLICY
 from app.routers.small_bodies import SmallBodies
+from app.routers.telemetry import Telemetry
 from app.settings import Settings
 from app.wire.forwarded import is_local_host
-
-log = structlog.get_logger("readingroom")
 
 #: Set where a response does not set its own.
 SECURITY_HEADERS = (
@@ -54,11 +47,6 @@ CORS_EXPOSED = (
     *("X-Request-ID", "X-Total-Count"),
 )
 CORS_SECONDS = 3600
-
-#: Polled every few seconds by machines: logged only at level debug.
-POLLED = frozenset({"/healthz", "/readyz", "/metrics"})
-#: No dots: a UID does not get into the log by way of a request id.
-_REQUEST_ID = re.compile("[A-Za-z0-9_-]{8,64}")
 
 
 def middleware(settings: Settings) -> list[Middleware]:
@@ -110,102 +98,6 @@ def _secured(headers: Collection[tuple[bytes, bytes]]) -> list[tuple[bytes, byte
     policy = PAGE_POLICY if given.get(b"content-type", b"").startswith(b"text/html") else DATA_POLICY
     wanted = (*SECURITY_HEADERS, (b"content-security-policy", policy.encode()))
     return [*headers, *(pair for pair in wanted if pair[0] not in given)]
-
-
-class Telemetry:
-    """A request id, one log line, the metrics; and 500 for what nobody caught.
-
-    An exception ends here: handed on, the server would log its message, which may hold a patient's values.
-    Where the response had begun, the connection is cut, so that the caller sees that it is incomplete.
-    """
-
-    def __init__(self, app: ASGIApp, key: bytes) -> None:
-        self._app = app
-        self._key = key
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        if scope["type"] != "http":
-            return await self._app(scope, receive, send)
-        request_id = _request_id(Headers(scope=scope))
-        tokens = structlog.contextvars.bind_contextvars(request_id=request_id)
-        metrics.IN_FLIGHT.inc()
-        exchange = _Exchange(receive, send, request_id)
-        try:
-            await self._answer(scope, exchange)
-        finally:
-            metrics.IN_FLIGHT.dec()
-            self._tell(scope, exchange)
-            structlog.contextvars.reset_contextvars(**tokens)
-
-    async def _answer(self, scope: Scope, exchange: "_Exchange") -> None:
-        try:
-            await self._app(scope, exchange.receive, exchange.send)
-        except ClientDisconnect:
-            exchange.left = True
-        except Exception as error:
-            log.error("request failed", **told(error))
-            if not exchange.status:
-                await problem(500, f"Something went wrong here. Its request id is {exchange.request_id}.")(
-                    scope, exchange.receive, exchange.send
-                )
-
-    def _tell(self, scope: Scope, exchange: "_Exchange") -> None:
-        trace = traces.trace(scope, self._key)
-        seconds = perf_counter() - exchange.began
-        status = "left" if exchange.left else f"{exchange.status // 100}xx" if exchange.status else "none"
-        metrics.observe(trace.route, trace.method, status, seconds, exchange.received, exchange.sent)
-        whole = exchange.complete and not exchange.left
-        counted.count(scope, trace.route, exchange.status, exchange.received, exchange.sent, whole=whole)
-        tell = log.error if exchange.status >= 500 else log.debug if trace.route in POLLED else log.info
-        tell(
-            "request",
-            method=trace.method,
-            route=trace.route,
-            path=trace.path,
-            query=trace.query,
-            status=exchange.status or None,
-            complete=exchange.complete,
-            received=exchange.received,
-            sent=exchange.sent,
-            ms=round(seconds * 1000, 2),
-        )
-
-
-class _Exchange:
-    """One request and its response as they pass: what went in and out, and how it ended."""
-
-    __slots__ = ("_receive", "_send", "began", "complete", "left", "received", "request_id", "sent", "status")
-
-    def __init__(self, receive: Receive, send: Send, request_id: str) -> None:
-        self._receive, self._send, self.request_id = receive, send, request_id
-        self.began = perf_counter()
-        self.status = self.received = self.sent = 0
-        self.complete = self.left = False
-
-    async def receive(self) -> Message:
-        message = await self._receive()
-        if message["type"] == "http.request":
-            self.received += len(message.get("body", b""))
-        elif not self.complete:
-            self.left = True
-        return message
-
-    async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-            message["headers"] = [*message.get("headers", ()), (b"x-request-id", self.request_id.encode())]
-        elif message["type"] == "http.response.body":
-            self.sent += len(message.get("body", b""))
-            self.complete = not message.get("more_body", False)
-        elif message["type"] == ZERO_COPY:
-            self.sent += message["count"]
-        await self._send(message)
-
-
-def _request_id(headers: Headers) -> str:
-    given = headers.get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else token_hex(16)
 
 
 class RateLimits:

@@ -6,14 +6,17 @@ from fastapi import APIRouter, Request, Response
 
 from app.dicom.resource import Resource
 from app.query import qido
-from app.query.ast import Level
+from app.query.answer import Page
+from app.query.ast import Level, Query
 from app.routers.below_root import RootRoute
-from app.routers.dependencies import ARoot, get_ask
-from app.routers.documents import data_sets, one_batch
+from app.routers.dependencies import ARoot, get_ask, root_again
+from app.routers.documents import chained, data_sets, one_batch
 from app.routers.responses import CACHING
 from app.services.forms import DATA_SET_OFFERS, DICOM_JSON, DICOM_XML
 from app.services.root import Root
 from app.services.search import search
+from app.services.whole import Whole
+from app.wire.accept import Offer
 
 router = APIRouter(tags=["QIDO-RS"], route_class=RootRoute)
 
@@ -67,8 +70,9 @@ PARAMETERS: dict[str, Any] = {
                 "type": "integer",
                 "minimum": 0,
                 "default": qido.DEFAULT_LIMIT,
-                "maximum": qido.MAXIMUM_LIMIT,
             },
+            "description": f"A page has at most {qido.MAXIMUM_LIMIT:,} results. Whoever asks for more is "
+            "sent as many in one answer, which is read page by page while it is sent",
         },
         {"name": "offset", "in": "query", "schema": {"type": "integer", "minimum": 0, "default": 0}},
     ]
@@ -76,15 +80,36 @@ PARAMETERS: dict[str, Any] = {
 
 
 async def answer(request: Request, root: Root, level: Level, resource: Resource) -> Response:
-    """Search, and answer with a page of results; 204 where nothing matches."""
+    """Search, and answer with a page of results, or with all where more are asked for; 204 for none."""
     query = qido.parse(level, resource, qido.read(request.scope["query_string"]))
     offer = get_ask(request).choose(DATA_SET_OFFERS)
+    if query.most:
+        return await _whole(request, root, query, offer)
     page, documents = await search(root, query, offer)
-    response = (
-        await data_sets(request, offer, one_batch(documents))
-        if documents
-        else Response(status_code=204, headers=CACHING)
-    )
+    return _told(await _sent(request, offer, documents), root, query, page)
+
+
+async def _whole(request: Request, root: Root, query: Query, offer: Offer) -> Response:
+    """All results, as they are read. What can be refused is so before the first byte, by the first pages."""
+    whole = Whole(root, query, offer, lambda: root_again(request))
+    page, documents = await whole.first()
+    if not whole.goes_on:
+        return _told(await _sent(request, offer, documents), root, query, page)
+    page = Page(page.rows, await whole.remaining())
+    response = await data_sets(request, offer, chained([documents], whole.rest()))
+    for warning in qido.warnings(query, page, root.url):
+        response.headers.append("warning", warning)
+    return response
+
+
+async def _sent(request: Request, offer: Offer, documents: list[bytes]) -> Response:
+    if documents:
+        return await data_sets(request, offer, one_batch(documents))
+    return Response(status_code=204, headers=CACHING)
+
+
+def _told(response: Response, root: Root, query: Query, page: Page) -> Response:
+    """With what the headers tell of a page."""
     total = qido.total(query, page)
     if total is not None:
         response.headers["X-Total-Count"] = str(total)

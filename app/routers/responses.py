@@ -1,4 +1,4 @@
-"""Sending what was decided: a plan's bytes. Nothing here can still be refused."""
+"""Sending what was decided: a plan's bytes. Only the store can still refuse."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -9,7 +9,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app.dicom.description import Json
 from app.routers.counted import INSTANCES
-from app.services.forms import DICOM_JSON
+from app.services.forms import DICOM_JSON, ZIP
 from app.services.plan import Piece, Plan
 from app.storage.object_store import FileRange
 from app.wire import coding, conditional, multipart_out
@@ -87,15 +87,25 @@ class PlanResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request; the plan is closed however this ends."""
         try:
-            await send(
-                {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
-            )
-            if scope["method"] != "HEAD":
-                files = ZERO_COPY in scope.get("extensions", ())
-                await send_pieces(self._pieces(files), self._request, send)
+            start = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+            if scope["method"] == "HEAD":
+                await send(start)
+            else:
+                await self._send(start, self._pieces(ZERO_COPY in scope.get("extensions", ())), send)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             self._plan.close()
+
+    async def _send(self, start: Message, pieces: AsyncGenerator[Piece], send: Send) -> None:
+        # The head goes out when the first bytes of an object are there: until then a store may fail, and the
+        # answer be 503. A multipart body or a ZIP file has the head of its first part before them.
+        headed = self._plan.offer.multipart or self._plan.offer.media_type == ZIP
+        async with aclosing(pieces):
+            first = await _first(pieces, 2 if headed else 1)
+            await send(start)
+            for piece in first:
+                await send(_message(piece))
+            await send_pieces(pieces, self._request, send)
 
     def _pieces(self, files: bool) -> AsyncGenerator[Piece]:
         if self._plan.offer.multipart:
@@ -108,6 +118,13 @@ class PlanResponse(Response):
             async for piece in part.content.stream(0, part.content.size, files=files):
                 yield piece
         yield multipart_out.closing(self._boundary)
+
+
+async def _first(pieces: AsyncGenerator[Piece], count: int) -> list[Piece]:
+    first: list[Piece] = []
+    while len(first) < count and (piece := await anext(pieces, None)) is not None:
+        first.append(piece)
+    return first
 
 
 async def send_pieces(pieces: AsyncGenerator[Piece], request: Request, send: Send) -> None:

@@ -11,6 +11,7 @@ from app.routers.attended import attended
 from app.routers.below_root import RootRoute
 from app.routers.dependencies import ARoot, get_ask
 from app.routers.documents import data_sets
+from app.routers.elsewhere import sent_on
 from app.routers.responses import PlanResponse
 from app.services import metadata as stored
 from app.services import pixel_data as pixels
@@ -60,6 +61,9 @@ BULK: dict[int | str, dict[str, Any]] = {
     416: {"description": "The range lies outside"},
     **_ERRORS,
 }
+SENT_ON: dict[int | str, dict[str, Any]] = {
+    307: {"description": "As it is stored it is fetched from Location, where the archive is set so"}
+}
 _INSTANCE = "/studies/{study}/series/{series}/instances/{instance}"
 
 
@@ -74,7 +78,7 @@ async def frames(
     return PlanResponse(plan, request)
 
 
-@router.get(_INSTANCE, responses=RETRIEVED)
+@router.get(_INSTANCE, responses=RETRIEVED | SENT_ON)
 async def instance(request: Request, root: ARoot, study: str, series: str, instance: str) -> Response:
     """Retrieve one instance."""
     return await _instances(request, root, address(study, series, instance))
@@ -164,7 +168,7 @@ def frame_numbers(frames: str) -> tuple[int, ...]:
 
 async def _instances(request: Request, root: Root, resource: Resource) -> Response:
     plan = await attended(request, root, retrieve.instances(root, resource, get_ask(request)))
-    return PlanResponse(plan, request)
+    return await sent_on(request, root, plan) or PlanResponse(plan, request)
 
 
 async def _pixel_data(request: Request, root: Root, resource: Resource) -> Response:

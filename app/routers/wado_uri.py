@@ -10,7 +10,9 @@ from app.query.wado_uri import DICOM, Requested
 from app.routers.attended import attended
 from app.routers.below_root import RootRoute
 from app.routers.dependencies import ARoot, get_ask
+from app.routers.elsewhere import sent_on
 from app.routers.rendered import SHOWN, respond
+from app.routers.wado import SENT_ON
 from app.services import retrieve
 from app.services.plan import Plan
 from app.services.render import Subject, render
@@ -21,6 +23,7 @@ router = APIRouter(tags=["WADO-URI"], route_class=RootRoute)
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 RETRIEVED: dict[int | str, dict[str, Any]] = {
     **SHOWN,
+    **SENT_ON,
     200: {
         "description": "The instance itself, or what it shows, as contentType asks",
         "content": {DICOM: _BINARY, **SHOWN[200]["content"]},
@@ -59,7 +62,8 @@ async def wado(request: Request, root: ARoot) -> Response:
     asked = wado_uri.parse(parameters.read(request.scope["query_string"]))
     ask = _ask(asked, get_ask(request))
     plan = await attended(request, root, (_instance if asked.wants_dicom else _shown)(root, asked, ask))
-    return respond(request, root, plan, asked.warnings)
+    sent = await sent_on(request, root, plan) if asked.wants_dicom else None
+    return sent or respond(request, root, plan, asked.warnings)
 
 
 def _ask(asked: Requested, header: Ask) -> Ask:

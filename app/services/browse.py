@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from app.access.callers import Caller
 from app.archive import Archive
 from app.index import facts
+from app.index.scope import ARCHIVE
 from app.registry import collections as rows
 from app.registry.collections import Entry, Filters, Tally
 from app.registry.record import folded
@@ -71,7 +72,7 @@ async def browse(
     def read(connection: Connection) -> Browsed:
         reader = _Reader(connection, viewer, visible, facts.modalities(connection, viewer), words, chosen)
         values = {name: reader.values(name) for name in FACETS}
-        people = facts.people(connection, viewer, shown)
+        people = facts.people(connection, ARCHIVE, viewer, shown)
         return Browsed(items, len(reader.matching("")), values, people, reader.modalities)
 
     return await archive.database.scan(read)

@@ -17,7 +17,8 @@ from app.wire.accept import Offer
 
 Answer = tuple[Page, list[bytes]]
 
-_ENCODERS: dict[str, Callable[[bytes], bytes]] = {
+#: Makes a result in a form of what it is in DICOM JSON.
+ENCODERS: dict[str, Callable[[bytes], bytes]] = {
     "json": lambda result: result,
     "xml": lambda result: to_xml(orjson.loads(result)),
 }
@@ -34,7 +35,7 @@ async def search(root: Root, query: Query, offer: Offer) -> Answer:
 
     def made(found: Read) -> Answer:
         results = page(query, found)
-        encode = _ENCODERS[offer.name]
+        encode = ENCODERS[offer.name]
         return results, [encode(result) for result in qido.rendered(query, results, root.url)]
 
     if not is_quick(query):

@@ -14,7 +14,8 @@ JOB = "second-pass"
 def ask(connection: Connection, submission: Submission) -> None:
     """Have a submission gone through, in the transaction that closes it."""
     deidentification.wait(connection, submission.id)
-    jobs.enqueue(connection, JOB, f"{JOB}:{submission.id}", submission=submission.key)
+    key = f"{JOB}:{submission.id}"
+    jobs.enqueue(connection, JOB, key, submission.person_id, submission=submission.key)
 
 
 async def carry_out(archive: Archive, job: Job) -> None:

@@ -7,14 +7,14 @@ sinks the others. Whatever happens, at most objects without a row are left, neve
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import AsyncExitStack, aclosing, contextmanager
+from contextlib import AsyncExitStack, aclosing, contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from app.archive import Archive
 from app.dicom import validation
 from app.dicom.describe import describe
 from app.dicom.store_response import Failed, Outcome, Stored
-from app.errors import Forbidden, InvalidInstance
+from app.errors import Forbidden, InvalidInstance, StoreUnavailable
 from app.index import writer
 from app.index.writer import Entry, Place
 from app.services.root import Root
@@ -179,9 +179,10 @@ class _Intake:
         )
 
     async def drop(self, unwanted: list[Kept]) -> None:
-        """Delete objects that no row will name."""
-        for each in unwanted:
-            await self._archive.store.delete(each.key)
+        """Delete objects that no row will name; where the store fails, a sweep does that."""
+        with suppress(StoreUnavailable):
+            for each in unwanted:
+                await self._archive.store.delete(each.key)
 
 
 def _is_full(batch: Batch) -> bool:

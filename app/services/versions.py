@@ -13,7 +13,7 @@ from app.index.publish import Leaving
 from app.registry import audit, versions
 from app.registry.rights import Known
 from app.registry.versions import Version, Withdrawal
-from app.services import doi_jobs, webhooks
+from app.services import doi_jobs, series_metadata, webhooks
 from app.services.roots import enter, known
 from app.viewer import Capability, Viewer
 
@@ -50,6 +50,7 @@ async def publish_version(
         version = versions.get(connection, found.id, number)
         assert version
         doi_jobs.changed(connection, found.id)
+        series_metadata.published(connection, found.id, number)
         webhooks.announce(connection, webhooks.PUBLISHED, found.id, number)
         if left:
             units = sorted({unit for _, unit in left})

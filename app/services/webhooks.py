@@ -87,13 +87,20 @@ def announce(
     those who may find what lies in one of them.
     """
     message = f"msg_{telling_nothing():x}"
-    said = {"event": event, "collection": collection, "version": version, "at": now().timestamp()}
+    said: dict[str, Any] = {
+        "event": event,
+        "collection": collection,
+        "version": version,
+        "at": now().timestamp(),
+    }
     within = None if units is None else list(units)
     jobs.enqueue(connection, ANNOUNCE, f"{ANNOUNCE}:{message}", message=message, units=within, **said)
 
 
 async def spread(archive: Archive, job: Job) -> None:
-    """A delivery for each webhook that wants the event. Whether its person may know is asked at delivery."""
+    """A delivery for each webhook that wants the event. Whether its person may know is asked at delivery:
+    until then it is nobody's, as it would tell its person that there was one.
+    """
     said = dict(job.arguments)
 
     def write(connection: Connection) -> None:

@@ -12,6 +12,7 @@ from ulid import ULID, PureRandomPolicy, ULIDGenerator
 from app.errors import InvalidKey
 
 _KEY = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
+_BEGINNING = re.compile(r"([0-7][0-9A-HJKMNP-TV-Z]{0,25})?")
 # Random within a millisecond too: counting on would give the same keys to two forked processes.
 _generator = ULIDGenerator(policy=PureRandomPolicy())
 
@@ -39,6 +40,11 @@ def made(key: str) -> datetime:
 def is_key(name: str) -> bool:
     """Whether a name found in a store is that of an object."""
     return _KEY.fullmatch(name) is not None
+
+
+def may_begin(prefix: str) -> bool:
+    """Whether a key may start so."""
+    return _BEGINNING.fullmatch(prefix) is not None
 
 
 def directory(key: str) -> str:

@@ -106,6 +106,9 @@ class LocalStore:
             path.stat()
             return path
 
+    async def link(self, key: str, seconds: int) -> None:
+        keys.check(key)
+
     async def check(self) -> None:
         await in_thread(self._check)
 

@@ -59,7 +59,10 @@ class MemoryStore:
         self._objects.pop(keys.check(key), None)
 
     def local_path(self, key: str) -> None:
-        self._get(key)
+        keys.check(key)
+
+    async def link(self, key: str, seconds: int) -> None:
+        keys.check(key)
 
     async def check(self) -> None:
         """A dictionary is always ready."""

@@ -82,7 +82,16 @@ class ObjectStore(Protocol):
         """Remove an object, durably by the time it returns; silent when there is none."""
 
     def local_path(self, key: str) -> Path | None:
-        """The object's own file, to be read only; None where objects are not files. Raises ObjectNotFound."""
+        """The object's own file, to be read only; None where objects are not files, whether there or not.
+
+        Raises ObjectNotFound where they are files and this one is missing.
+        """
+
+    async def link(self, key: str, seconds: int) -> str | None:
+        """An address where anybody fetches the object from the store itself, for so many seconds.
+
+        Nothing is asked of the store; None where it gives no such address, or cannot now.
+        """
 
     async def check(self) -> None:
         """Raises StoreUnavailable unless objects can be put and read now."""

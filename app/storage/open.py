@@ -14,16 +14,32 @@ from app.storage.threads import in_thread
 
 
 def open_store(address: str, temp: Path) -> ObjectStore:
-    """The store at an address: a folder's path, `file:///folder` or `memory:`.
+    """The store at an address: a folder's path, `file:///folder`, `memory:`, or a bucket's.
 
     A store that is no folder has its temp files in `temp`. Raises Misconfigured, StoreUnavailable.
     """
     if address == "memory:":
         return MemoryStore(temp)
+    if address.partition("://")[0] in {"s3", "gs", "az"}:
+        return _open_remote(address, temp)
     folder = _folder(address)
     if not folder or "\0" in folder:
-        raise Misconfigured("The store's address is none of these: a folder's path, file:///folder, memory:")
+        raise Misconfigured(
+            "The store's address is none of these: a folder's path, file:///folder, memory:, "
+            "s3://bucket/prefix, gs://bucket/prefix, az://container/prefix"
+        )
     return LocalStore(Path(folder))
+
+
+def _open_remote(address: str, temp: Path) -> ObjectStore:
+    # Only here: who keeps objects in a folder need not load the library for the others.
+    from app.storage import bucket
+    from app.storage.remote import RemoteStore
+
+    found = bucket.parse(address)
+    opened, known = bucket.open_bucket(found), found.for_clients
+    signing = opened if known is found else bucket.open_bucket(known)
+    return RemoteStore(opened, temp, found.patience, signing)
 
 
 def _folder(address: str) -> str:

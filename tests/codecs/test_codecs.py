@@ -26,7 +26,7 @@ async def codecs() -> AsyncIterator[Codecs]:
 
 
 def children() -> list[psutil.Process]:
-    found = psutil.Process().children(recursive=True)
+    found = psutil.Process().children()
     return [child for child in found if "app.codecs.worker" in _command(child)]
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +27,8 @@ METADATA = Study.metadata
 MIGRATE = (
     "import asyncio, sys; from app.database import migrate, revisions; asyncio.run(migrate(sys.argv[1]))"
 )
+#: There is one where PostgreSQL has the extension: the models say nothing of it.
+TRIGRAMS = "study_trigrams"
 CATALOGUE = {
     "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL ORDER BY name",
     "postgresql": "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY indexname",
@@ -55,7 +58,8 @@ def tables(connection: Connection) -> set[str]:
 
 def indexes(connection: Connection) -> dict[str, str]:
     rows = connection.exec_driver_sql(CATALOGUE[connection.dialect.name]).all()
-    return {name: " ".join(sql.split()) for name, sql in rows if not name.startswith("alembic")}
+    ours = [row for row in rows if not row[0].startswith("alembic") and row[0] != TRIGRAMS]
+    return {name: " ".join(sql.split()) for name, sql in ours}
 
 
 def columns(connection: Connection) -> dict[str, list[str]]:
@@ -76,8 +80,12 @@ async def test_alembic_sees_no_difference(database_url):
     """SQLite shows nothing of indexes on expressions: those are compared below."""
     expressions = {"study_newest", "series_added", "series_removed"}
 
+    def compared(_, name, kind, *others):
+        return kind != "index" or name != TRIGRAMS
+
     def differences(connection):
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        options = {"compare_type": True, "include_object": compared}
+        context = MigrationContext.configure(connection, opts=options)
         found = compare_metadata(context, METADATA)
         return [
             each for each in found if connection.dialect.name != "sqlite" or each[1].name not in expressions
@@ -160,14 +168,6 @@ async def test_unmigrated(empty_database_url):
         assert not Path(empty_database_url.removeprefix("sqlite:///")).parent.exists()
 
 
-async def test_a_newer_database(empty_database_url):
-    await migrate(empty_database_url)
-    await on(empty_database_url, lambda c: c.execute(text("UPDATE alembic_version SET version_num = '9999'")))
-    for ask in (check_revision, migrate):
-        with pytest.raises(Misconfigured, match="newer Reading Room"):
-            await ask(empty_database_url)
-
-
 async def test_a_failed_migration_leaves_nothing(empty_database_url, monkeypatch):
     upgrade = revisions._upgrade
 
@@ -234,3 +234,14 @@ async def test_no_server_to_migrate():
 def test_sqlite_is_write_ahead_from_the_start(sqlite_url):
     path = Path(sqlite_url.removeprefix("sqlite:///"))
     assert path.read_bytes()[18:20] == b"\2\2"  # the file's format version is that of write-ahead logs
+
+
+async def test_pages_are_long_in_a_new_file_and_stay_as_they_are_in_an_old_one(tmp_path):
+    old = tmp_path / "old.db"
+    connection = sqlite3.connect(old)
+    connection.execute("PRAGMA page_size = 4096")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.close()
+    for name, length in (("old", 4096), ("new", 8192)):
+        await migrate(f"sqlite:///{tmp_path}/{name}.db")
+        assert int.from_bytes((tmp_path / f"{name}.db").read_bytes()[16:18]) == length

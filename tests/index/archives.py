@@ -139,6 +139,12 @@ def put(connection: Connection, archive: Sequence[SeriesRow]) -> None:
     )
     units = [{"id": unit, "collection_id": key} for key, own in UNITS.items() for unit in own]
     connection.execute(insert(ACCESS_UNIT), units)
+    add(connection, archive)
+
+
+def add(connection: Connection, archive: Sequence[SeriesRow]) -> None:
+    """Put this into the database besides, in study rows of its own."""
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
     studies: dict[tuple[int, str], int] = {}  # by access unit
     for row in archive:
         key = (row.unit, row.study["StudyInstanceUID"])

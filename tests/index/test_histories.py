@@ -19,6 +19,7 @@ from app.query.ast import Level
 from app.registry import carts as registry_carts
 from app.viewer import OWNER
 from tests.index.test_publish import SERIES_OF, Filled
+from tests.index.test_rollups import agree
 
 STUDY_OF = {series: study for study, found in SERIES_OF.items() for series in found}
 
@@ -243,6 +244,7 @@ STEPS = {
 
 def step(connection, machine, op):
     STEPS[op[0]](connection, machine, machine.filled, op)
+    agree(connection, machine.filled.collection, machine.filled.units)
 
 
 @settings(

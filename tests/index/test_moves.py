@@ -73,7 +73,7 @@ async def test_all_that_a_study_says_is_copied(database, filled):
         lambda c: c.execute(select(STUDY).order_by(STUDY.c.id)).mappings().all()
     )
     differing = {name for name in one if one[name] != other[name]}
-    assert differing == {"id", "access_unit_id"}
+    assert differing == {"id", "access_unit_id", "first"}
 
 
 async def test_into_a_series_that_is_there_instances_are_merged(database, filled):

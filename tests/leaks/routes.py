@@ -45,7 +45,7 @@ _SEARCHES = (
 #: Of a route below a root: what is put behind its path, and the headers sent with it.
 BELOW: dict[str, list[tuple[str, dict[str, str]]]] = {
     "/studies": [(search, _JSON) for search in _SEARCHES] + [("", _XML)],
-    "/series": [(search, _JSON) for search in _SEARCHES[:4]],
+    "/series": [(search, _JSON) for search in (*_SEARCHES[:4], "?limit=1000000")],
     "/instances": [(search, _JSON) for search in _SEARCHES[:4]],
     _STUDY + "/series": [("", _JSON), ("?Modality=CT&limit=1", _JSON)],
     _STUDY + "/instances": [("", _JSON)],
@@ -84,6 +84,7 @@ BESIDE: dict[str, list[str]] = {
     "/wado": [_ASKED],
     "/api/v1/attributes": ["", _COLLECTION, "?matching=0010*"],
     "/api/v1/attributes/{attribute}": ["", _COLLECTION],
+    "/api/v1/facets": ["", "?modality=CT", _COLLECTION + "&body_part=", "?limit=1"],
     "/api/v1/catalog": ["", "?format=csv", "?format=md"],
     "/api/v1/collections": [
         "",
@@ -102,6 +103,8 @@ BESIDE: dict[str, list[str]] = {
     "/doi/{doi}": [""],
     _NAMED: [""],
     _NAMED + "/facts": [""],
+    _NAMED + "/facets": ["", "?modality=MR", "?manufacturer="],
+    _NAMED + "/versions/{version}/facets": ["", "?modality=CT"],
     _NAMED + "/series": ["", "?limit=1", "?analysis_results=only", "?analysis_results=exclude"],
     _NAMED + "/sites": [""],
     _NAMED + "/sites/{site}": [""],
@@ -113,6 +116,8 @@ BESIDE: dict[str, list[str]] = {
     _NAMED + "/versions/{version}/doi": [""],
     "/api/v1/jobs": ["", "?state=done"],
     "/api/v1/jobs/{job}": [""],
+    "/api/v1/fixity": [""],
+    "/api/v1/fixity/damaged": ["", "?limit=1"],
     "/api/v1/webhooks": [""],
     "/api/v1/webhooks/{webhook}": [""],
     "/api/v1/me": [""],

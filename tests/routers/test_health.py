@@ -8,10 +8,11 @@ from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
+from app import metrics
 from app.archive import Archive
 from app.database import migrate
 from app.errors import DatabaseUnavailable, StoreUnavailable
-from app.routers import health, metrics
+from app.routers import health
 from app.routers.dependencies import get_archive
 from app.settings import Settings
 

@@ -11,8 +11,10 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 from pydicom.uid import ImplicitVRLittleEndian
 
+from app.errors import StoreUnavailable
 from app.main import create_app
 from app.settings import Settings
+from app.storage.local import LocalStore
 from tests.bodies import BOUNDARY, content_type, multipart
 from tests.instances import ct, part10
 
@@ -285,3 +287,19 @@ async def test_nothing_is_stored_where_no_answer_could_be_sent(client: httpx.Asy
     answer = await client.post(STUDIES, content=part10(ct()), headers=headers)
     assert answer.status_code == 406
     assert (await client.get(STUDIES)).status_code == 204
+
+
+async def test_a_store_that_fails_to_delete_takes_nothing_back(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two of one UID one is stored; the other's object is for a sweep where it cannot be deleted now."""
+
+    async def away(*_: object) -> None:
+        raise StoreUnavailable
+
+    monkeypatch.setattr(LocalStore, "delete", away)
+    first, second = ct(instance="1.7"), ct(instance="1.7", PatientID="P2")
+    answer = await post(client, part10(first), part10(second))
+    assert answer.status_code == 202
+    assert len(items(answer, STORED)) == len(items(answer, FAILED)) == 1
+    assert await count(client) == 1

@@ -38,6 +38,8 @@ ODD_KEYS = (
     "0" * 100_000,
 )
 SIZES = (0, 1, 4095, 4096, 100_000, PIECE - 1, PIECE, PIECE + 1, 2 * PIECE + 7)
+#: More than any store puts in one piece.
+LARGE = ((8 << 20) + 1, 33 << 20)
 BEYOND = ((0, 11), (10, 1), (11, 0), (5, 2**31), (5, 2**63), (2**70, 1), (-1, 1), (0, -1), (3, -3), (-5, 5))
 
 
@@ -163,8 +165,6 @@ class StoreConformance(ABC):
             with pytest.raises(ObjectNotFound):
                 await whole(store, key)
             with pytest.raises(ObjectNotFound):
-                store.local_path(key)
-            with pytest.raises(ObjectNotFound):
                 async with as_path(store, key):
                     pytest.fail("opened")
             await store.delete(key)
@@ -266,6 +266,60 @@ class StoreConformance(ABC):
                     await store.head(key)
             else:
                 assert await store.head(key) == 300_000
+
+    @pytest.mark.parametrize("size", LARGE)
+    async def test_gives_back_what_is_large(self, store: ObjectStore, tmp_path: Path, size: int) -> None:
+        key, content = keys.fresh(), content_of(size)
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.write_bytes(content)
+        await store.put(key, spooled(elsewhere))
+        assert await store.read(key, size - 10, 10) == content[-10:]
+        assert await whole(store, key) == content
+        assert await listed(store) == [(key, size)]
+        with pytest.raises(ObjectExists):
+            await store.put(key, spooled(b"small"))
+        assert await store.head(key) == size
+
+    async def test_one_of_many_large_and_small_writers_wins(self, store: ObjectStore) -> None:
+        contents = [content_of(size, seed) for seed, size in enumerate((LARGE[0], 10, LARGE[1], 100_000))]
+        random = Random(2)
+        for _ in range(3):
+            key, order = keys.fresh(), random.sample(contents, 4)
+            won = await asyncio.gather(*(outcome_of(store, key, content) for content in order))
+            assert won.count(True) == 1
+            assert await whole(store, key) == order[won.index(True)]
+
+    async def test_nobody_sees_a_large_object_before_it_is_whole(self, store: ObjectStore) -> None:
+        key, content = keys.fresh(), content_of(LARGE[1])
+        putting = asyncio.create_task(store.put(key, spooled(content)))
+        while not putting.done():
+            await asyncio.sleep(0)
+            found = await listed(store)
+            assert found in ([], [(key, len(content))])
+            try:
+                assert await store.head(key) == len(content)
+                assert await store.read(key, len(content) - 1, 1) == content[-1:]
+            except ObjectNotFound:
+                assert found == []
+        await putting
+        assert await whole(store, key) == content
+
+    async def test_a_large_put_that_is_cancelled_leaves_nothing(self, store: ObjectStore) -> None:
+        content = spooled(content_of(LARGE[1]))
+        for wait in (0, 0.001, 0.005, 0.02, 0.05, 0.1):
+            key = keys.fresh()
+            putting = asyncio.create_task(store.put_all([(keys.fresh(), spooled(b"x")), (key, content)]))
+            await asyncio.sleep(wait)
+            putting.cancel()
+            await asyncio.wait([putting])
+            if putting.cancelled():
+                with pytest.raises(ObjectNotFound):
+                    await store.head(key)
+                assert await listed(store) == []
+            else:
+                assert await whole(store, key) == content.content
+                for each, _ in await listed(store):
+                    await store.delete(each)
 
     async def test_is_ready(self, store: ObjectStore) -> None:
         await store.check()

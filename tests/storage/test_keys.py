@@ -56,3 +56,15 @@ def test_what_comes_together_lies_together() -> None:
         keys.directory(str(ULID.from_timestamp(start + hours * 3600)))[:5] for hours in range(24 * 3653)
     }
     assert 9_000 < len(coarse) < 10_000
+
+
+@pytest.mark.parametrize("prefix", ["", "0", "7ZZ", "01K9Z3M", "01K9Z3M0000000000000000000"])
+def test_how_a_key_may_begin(prefix: str) -> None:
+    assert keys.may_begin(prefix)
+
+
+@pytest.mark.parametrize(
+    "prefix", ["8", "/", "..", "01k", "0U", "0\n", "01K9Z3M00000000000000000000", "0" * 100_000]
+)
+def test_how_no_key_begins(prefix: str) -> None:
+    assert not keys.may_begin(prefix)

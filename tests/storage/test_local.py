@@ -28,6 +28,11 @@ class TestLocalStore(StoreConformance):
         return LocalStore(folder)
 
 
+def test_there_is_no_file_of_what_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ObjectNotFound):
+        LocalStore(tmp_path).local_path(KEY)
+
+
 @pytest.fixture
 def watch() -> Watch:
     return Watch()

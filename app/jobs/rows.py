@@ -1,4 +1,4 @@
-"""Durable background jobs over one table, on SQLite and PostgreSQL (decision 2026-11-22).
+"""Jobs as rows of one table: asked for, taken, renewed, ended.
 
 A job is asked for in the transaction of what it follows from: both happen, or neither. Whoever is free takes
 the one that has waited longest, on a lease that they renew while they work; when they die it ends, and
@@ -6,9 +6,7 @@ another takes over. So a job may run twice, and must do no harm by that. It is t
 until it has been tried too often. Clocks of machines that share a database may differ by less than a lease.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import SystemRandom
@@ -16,17 +14,14 @@ from secrets import token_hex
 from typing import Any
 
 import orjson
-import structlog
 from sqlalchemy import Connection, Row, Table, case, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from app.database import Database
-from app.errors import DatabaseUnavailable, Fact, RemoteRefused, RemoteUnavailable
-from app.logs import told
+from app import traces
+from app.errors import Conflict
 from app.models import Job as Model
 from app.models.types import now, telling_nothing
 
-log = structlog.get_logger("readingroom")
 JOB: Table = Model.metadata.tables["job"]
 WAITING, RUNNING, DONE, FAILED = "waiting", "running", "done", "failed"
 
@@ -34,12 +29,9 @@ WAITING, RUNNING, DONE, FAILED = "waiting", "running", "done", "failed"
 MOST_ATTEMPTS = 16
 #: Seconds until the second attempt, and between two at most.
 FIRST_WAIT, LONGEST_WAIT = 5.0, 6 * 3600.0
-#: Seconds that a lease lasts, and between two looks at the table.
-LEASE, POLL = 45.0, 2.0
-#: Jobs that one process runs at once.
-AT_ONCE = 4
+#: Seconds before a standing job is run for the first time: a server that starts has other things to do.
+FIRST_REST = 60.0
 KEPT = {DONE: timedelta(days=7), FAILED: timedelta(days=90)}
-SECONDS_BETWEEN_SWEEPS = 3600.0
 LONGEST_ERROR = 2_000
 #: Not the one that others seed.
 _RANDOM = SystemRandom()
@@ -61,29 +53,58 @@ class Job:
     error: str
     created_at: datetime
     ended_at: datetime | None
+    done: int
+    total: int
+    person_id: int | None
+    traceparent: str
 
 
-Body = Callable[[Job], Awaitable[None]]
-
-
-def enqueue(connection: Connection, kind: str, key: str, **arguments: Any) -> None:
+def enqueue(
+    connection: Connection, kind: str, key: str, asked_by: int | None = None, **arguments: Any
+) -> None:
     """Ask for a job, in the caller's transaction. There is one of each key: if it waits already it is run
     once for both; if it runs, or has ended, it is run again.
+
+    `asked_by` is the person for whom it is done, who may see how it stands.
     """
-    moment, encoded = now(), orjson.dumps(arguments)
-    row = {"id": telling_nothing(), "key": key, "kind": kind, "arguments": encoded, "state": WAITING}
-    row |= {"asked": 1, "attempts": 0, "run_at": moment, "lease": "", "error": "", "created_at": moment}
+    row = _new(kind, key, now()) | {"arguments": orjson.dumps(arguments), "person_id": asked_by}
     running = JOB.c.state == RUNNING
-    insert: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[connection.dialect.name]
     again = {
-        "arguments": encoded,
+        **{name: row[name] for name in ("arguments", "person_id", "traceparent")},
         "asked": JOB.c.asked + 1,
         "state": case((running, RUNNING), else_=WAITING),
         "attempts": case((running, JOB.c.attempts), else_=0),
-        "run_at": case((running, JOB.c.run_at), else_=moment),
+        "run_at": case((running, JOB.c.run_at), else_=row["run_at"]),
         "ended_at": None,
+        "done": case((running, JOB.c.done), else_=0),
+        "total": case((running, JOB.c.total), else_=0),
     }
-    connection.execute(insert(JOB).values(row).on_conflict_do_update(index_elements=["key"], set_=again))
+    added = _insert(connection)(JOB).values(row)
+    connection.execute(added.on_conflict_do_update(index_elements=["key"], set_=again))
+
+
+def stand(connection: Connection, kinds: Iterable[str]) -> None:
+    """See to it that there is a job of each of these kinds, which whoever runs it puts off again and again.
+
+    One that failed is tried again.
+    """
+    moment = now() + timedelta(seconds=FIRST_REST)
+    for kind in kinds:
+        row = _new(kind, kind, moment)
+        anew = {"state": WAITING, "attempts": 0, "run_at": moment, "ended_at": None}
+        added = _insert(connection)(JOB).values(row)
+        ended = JOB.c.state.in_((DONE, FAILED))
+        connection.execute(added.on_conflict_do_update(index_elements=["key"], set_=anew, where=ended))
+
+
+def _new(kind: str, key: str, moment: datetime) -> dict[str, Any]:
+    row = {"id": telling_nothing(), "key": key, "kind": kind, "arguments": b"{}", "state": WAITING}
+    row |= {"asked": 1, "attempts": 0, "run_at": moment, "lease": "", "error": "", "created_at": now()}
+    return row | {"done": 0, "total": 0, "person_id": None, "traceparent": traces.traceparent()}
+
+
+def _insert(connection: Connection) -> Any:
+    return {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[connection.dialect.name]
 
 
 def claim(connection: Connection, kinds: list[str], seconds: float) -> Job | None:
@@ -123,9 +144,25 @@ def renew(connection: Connection, job: Job, seconds: float) -> bool:
     return bool(connection.execute(update(JOB).where(_held(job)).values(lease_until=until)).rowcount)
 
 
+def tell(connection: Connection, job: Job, done: int, total: int) -> None:
+    """Say how far a job is, in the transaction of what was done.
+
+    Raises Conflict where it is somebody else's by now: then nothing is written.
+    """
+    told = update(JOB).where(_held(job)).values(done=done, total=max(done, total))
+    if not connection.execute(told).rowcount:
+        raise Conflict("Another process took the job over.")
+
+
 def finish(connection: Connection, job: Job) -> None:
     """The job is done: if it was asked for again meanwhile it waits anew."""
     _release(connection, job, {"state": DONE, "error": "", "ended_at": now()})
+
+
+def rest(connection: Connection, job: Job, seconds: float) -> None:
+    """A standing job is done for now: it waits so long, or not at all if it was asked for meanwhile."""
+    run_at = now() + timedelta(seconds=seconds)
+    _release(connection, job, {"state": WAITING, "error": "", "attempts": 0, "run_at": run_at})
 
 
 def fail(connection: Connection, job: Job, error: str, *, again: bool, seconds: float = 0) -> None:
@@ -158,12 +195,16 @@ def sweep(connection: Connection) -> None:
         connection.execute(delete(JOB).where(JOB.c.state == state, JOB.c.ended_at < now() - kept))
 
 
-def page(connection: Connection, after: int, limit: int, state: str | None = None) -> list[Job]:
-    """Jobs in the order in which they were first asked for."""
+def page(
+    connection: Connection, after: int, limit: int, state: str | None = None, asked_by: int | None = None
+) -> list[Job]:
+    """Jobs in the order in which they were first asked for; of one person, where it is said of whom."""
     rows = select(JOB).where(JOB.c.id > after).order_by(JOB.c.id).limit(limit)
-    return [
-        _job(row) for row in connection.execute(rows if state is None else rows.where(JOB.c.state == state))
-    ]
+    if state is not None:
+        rows = rows.where(JOB.c.state == state)
+    if asked_by is not None:
+        rows = rows.where(JOB.c.person_id == asked_by)
+    return [_job(row) for row in connection.execute(rows)]
 
 
 def get(connection: Connection, job: int) -> Job | None:
@@ -187,92 +228,3 @@ def _release(connection: Connection, job: Job, values: Mapping[str, Any]) -> Non
 def _job(row: Row[Any]) -> Job:
     values = {name: getattr(row, name) for name in Job.__slots__}
     return Job(**{**values, "arguments": orjson.loads(row.arguments)})
-
-
-class Worker:
-    """Runs jobs of these kinds in this process, a few at once, until it is stopped."""
-
-    def __init__(
-        self, database: Database, bodies: Mapping[str, Body], lease: float = LEASE, poll: float = POLL
-    ) -> None:
-        self._database, self._bodies, self._lease, self._poll = database, bodies, lease, poll
-
-    async def run(self) -> None:
-        """Until cancelled; what is running then is left for others."""
-        async with asyncio.TaskGroup() as group:
-            for _ in range(AT_ONCE):
-                group.create_task(self._one_after_the_other())
-            group.create_task(self._sweep())
-
-    async def drain(self) -> int:
-        """Run what is due now, one after the other; how many there were."""
-        count = 0
-        while await self._next():
-            count += 1
-        return count
-
-    async def _one_after_the_other(self) -> None:
-        while True:
-            await asyncio.sleep(self._poll * _RANDOM.uniform(0.75, 1.25))
-            await _patiently(self.drain())
-
-    async def _sweep(self) -> None:
-        while True:
-            await asyncio.sleep(SECONDS_BETWEEN_SWEEPS)
-            await _patiently(self._database.write(sweep))
-
-    async def _next(self) -> bool:
-        if not await self._database.lookup(is_due):
-            return False
-        kinds = list(self._bodies)
-        job = await self._database.write(lambda connection: claim(connection, kinds, self._lease))
-        if job is None:
-            return False
-        await self._attempt(job)
-        return True
-
-    async def _attempt(self, job: Job) -> None:
-        body = asyncio.ensure_future(self._bodies[job.kind](job))
-        renewing = asyncio.create_task(self._renew(job, body))
-        try:
-            await asyncio.wait([body])
-        except asyncio.CancelledError:
-            body.cancel()
-            await asyncio.wait([body])
-            await self._database.write(lambda connection: give_back(connection, job))
-            raise
-        finally:
-            renewing.cancel()
-        if body.cancelled():
-            return
-        outcome = _outcome(job, body.exception())
-        await self._database.write(outcome)
-
-    async def _renew(self, job: Job, body: "asyncio.Future[None]") -> None:
-        while True:
-            await asyncio.sleep(self._lease / 3)
-            # Where the database is away, the lease may hold until it is back.
-            with suppress(DatabaseUnavailable):
-                if not await self._database.write(lambda connection: renew(connection, job, self._lease)):
-                    body.cancel()
-                    return
-
-
-async def _patiently(work: Awaitable[object]) -> None:
-    """Whatever goes wrong, the database being away for a while: the next look tells."""
-    try:
-        await work
-    except Exception as error:
-        log.error("jobs not looked at", **told(error))
-
-
-def _outcome(job: Job, error: BaseException | None) -> Callable[[Connection], None]:
-    """What is written of an attempt. Only our own words are kept of an error: others may hold anything."""
-    if error is None:
-        return lambda connection: finish(connection, job)
-    if not isinstance(error, RemoteRefused | RemoteUnavailable):
-        log.error("job failed", kind=job.kind, job=job.id, **told(error))
-    words = error.detail if isinstance(error, Fact) else told(error)["error"]
-    again = not isinstance(error, RemoteRefused)
-    seconds = error.seconds if isinstance(error, RemoteUnavailable) else 0
-    return lambda connection: fail(connection, job, words, again=again, seconds=seconds)

@@ -1,0 +1,74 @@
+"""What is counted for a page: series and instances of its studies, and the results that follow."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from functools import cache
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, select
+
+from app.index import compiler, visible
+from app.index.asked import Asked
+from app.index.scope import Scope
+from app.index.tables import SERIES, named, one_of
+from app.query.answer import StudyCounts
+from app.query.returned import STUDY_COUNTS
+from app.viewer import Viewer
+
+Predicates = tuple[ColumnElement[bool], ...]
+
+#: What an answer may have that is counted.
+COUNTS = frozenset(STUDY_COUNTS)
+
+
+def counted(
+    form: Asked | None, scope: Scope, viewer: Viewer, carried: Predicates, counting: bool, first: bool
+) -> Select[Any]:
+    """Counts of the page's studies, if they are wanted, and of the results that follow, if there are."""
+    following = [compiler.remaining(form, scope, viewer, carried).label("following")] if form else []
+    own: Select[Any] = _counts(scope, viewer, with_first=first) if counting else select()
+    return own.add_columns(*following)
+
+
+@cache
+def _counts(scope: Scope, viewer: Viewer, *, with_first: bool) -> Select[Any]:
+    """For each study of the parameter `studies` and each modality in it: its series and instances.
+
+    With what the first series of them keeps, in `attributes`, where that is wanted.
+    """
+    key = (SERIES.c.study_instance_uid, SERIES.c.modality)
+    groups = (
+        select(
+            *key,
+            func.count().label("series"),
+            func.sum(visible.instance_count(scope, viewer)).label("instances"),
+            func.min(SERIES.c.id).label("first"),
+        )
+        .where(one_of(SERIES.c.study_instance_uid, "studies"), *visible.series(scope, viewer))
+        .group_by(*key)
+    )
+    if not with_first:
+        return groups
+    found, first = groups.subquery("groups"), named(SERIES, "first_series")
+    return select(found, first.c.attributes).join(first, first.c.id == found.c.first)
+
+
+# Rows by place, in the order of `_counts`: by name each value would cost as much as all of them do so.
+
+
+def first_series(groups: Iterable[Sequence[Any]]) -> dict[str, bytes]:
+    """What the first series of each study keeps."""
+    return {group[0]: group[5] for group in sorted(groups, key=itemgetter(4), reverse=True)}
+
+
+def grouped(groups: Iterable[Sequence[Any]]) -> dict[str, StudyCounts]:
+    by_study: dict[str, list[Sequence[Any]]] = defaultdict(list)
+    for group in groups:
+        by_study[group[0]].append(group[1:4])
+    return {study: _study_counts(*zip(*found, strict=True)) for study, found in by_study.items()}
+
+
+def _study_counts(modalities: Sequence[str], series: Sequence[int], instances: Sequence[Any]) -> StudyCounts:
+    present = tuple(sorted(filter(None, modalities)))
+    return StudyCounts(present, sum(series), int(sum(instances)))
