@@ -93,7 +93,12 @@ def configuration(settings: Settings, *, logging: bool = True) -> uvicorn.Config
 
     Without `logging` it leaves the process's logging as it is.
     """
-    patience = Patience(settings.head_seconds, settings.stall_seconds, settings.slowest_bytes_per_second)
+    patience = Patience(
+        settings.head_seconds,
+        settings.stall_seconds,
+        settings.slowest_bytes_per_second,
+        settings.drain_seconds,
+    )
     return uvicorn.Config(
         "app.worker:served_app",
         factory=True,
@@ -117,9 +122,18 @@ def _run(settings: Settings, bound: socket.socket) -> None:
     config = configuration(settings)
     if settings.workers > 1:
         bound.set_inheritable(True)
-        Multiprocess(config, sockets=[bound]).run()
+        _Workers(config, sockets=[bound]).run()
     else:
         uvicorn.Server(config).run(sockets=[bound])
+
+
+class _Workers(Multiprocess):
+    """Several processes at one port, which a stop closes, for who comes meanwhile to ask elsewhere."""
+
+    def terminate_all(self) -> None:
+        for each in self.sockets:
+            each.close()
+        super().terminate_all()
 
 
 @contextmanager

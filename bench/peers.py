@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from tempfile import mkdtemp
 import psutil
 
 from bench.client import Client, get
+from tests.ports import free_port
 
 SECONDS_TO_START = 120
 _ORTHANC = Path("/usr/sbin/Orthanc")
@@ -60,7 +60,7 @@ def _highest(pid: int) -> int:
 def reading_room(workers: int, database: str, name: str) -> Iterator[Peer]:
     """This archive, as `readingroom serve` starts it."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("READINGROOM_")}
-    folder, port = Path(mkdtemp(prefix="readingroom-bench-")), _free_port()
+    folder, port = Path(mkdtemp(prefix="readingroom-bench-")), free_port()
     command = [sys.executable, "-m", "app", "serve", "--data", str(folder), "--port", str(port)]
     command += ["--workers", str(workers)] + (["--database", database] if database else [])
     with _serving(command, folder, environment) as process:
@@ -75,7 +75,7 @@ def installed() -> bool:
 @contextmanager
 def orthanc(tree: Path | None = None) -> Iterator[Peer]:
     """Orthanc with its DICOMweb plugin, tuned: of this system, or of another Debian rooted at `tree`."""
-    folder, port = Path(mkdtemp(prefix="bench-orthanc-", dir=tree and tree / "tmp")), _free_port()
+    folder, port = Path(mkdtemp(prefix="bench-orthanc-", dir=tree and tree / "tmp")), free_port()
     seen = Path("/", folder.relative_to(tree)) if tree else folder
     (folder / "orthanc.json").write_text(json.dumps(_configuration(seen, port)))
     enter = ["chroot", str(tree)] if tree else []
@@ -134,7 +134,7 @@ def _configuration(folder: Path, port: int) -> dict[str, object]:
 @contextmanager
 def nginx(document: bytes) -> Iterator[Peer]:
     """The machine's floor for sending bytes: nginx with one static file, `/document`."""
-    folder, port = Path(mkdtemp(prefix="bench-nginx-")), _free_port()
+    folder, port = Path(mkdtemp(prefix="bench-nginx-")), free_port()
     folder.chmod(0o755)
     (folder / "document").write_bytes(document)
     (folder / "nginx.conf").write_text(_NGINX.format(folder=folder, port=port))
@@ -182,10 +182,3 @@ def _answering(peer: Peer, path: str) -> Peer:
         if time.monotonic() > deadline or not peer.process.is_running():
             raise SystemExit(f"{peer.name} did not start: {(peer.folder / 'log').read_text()[-2000:]}")
         time.sleep(0.05)
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port

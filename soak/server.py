@@ -13,6 +13,8 @@ from pathlib import Path
 
 import psutil
 
+from tests.ports import free_port
+
 SECONDS_TO_START = 60
 SECONDS_TO_END = 60
 
@@ -50,7 +52,7 @@ class Serving:
 @contextmanager
 def serving(folder: Path, **environment: str) -> Iterator[Serving]:
     """Serve from `folder` on a free port until the block ends."""
-    data, port = folder / "data", _free_port()
+    data, port = folder / "data", free_port()
     command = [sys.executable, "-m", "app", "serve", "--data", str(data), "--port", str(port)]
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=log, stderr=log)
@@ -87,15 +89,6 @@ _MISCOUNTED = """
 SELECT count(*) FROM series WHERE number_of_series_related_instances
     != (SELECT count(*) FROM instance WHERE instance.series_row = series.id)
 """
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 def _wait(process: subprocess.Popen[bytes], port: int) -> None:

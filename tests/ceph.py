@@ -15,7 +15,7 @@ import httpx
 import obstore
 from obstore.store import S3Store
 
-from tests.live import free_port
+from tests.ports import free_port
 from tests.postgres import _end_with_parent
 from tests.seaweed import CREDENTIALS
 

@@ -6,7 +6,6 @@ import importlib.util
 import os
 import pwd
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -17,6 +16,8 @@ from pathlib import Path
 
 import asyncpg
 from sqlalchemy import Table
+
+from tests.ports import free_port
 
 SECONDS_TO_START = 60
 #: Fast, and for tests of logic only: what is committed would not outlive a power cut.
@@ -96,7 +97,7 @@ def cluster(settings: dict[str, str] | None = None) -> Iterator[Cluster]:
     """Start a server and stop it at the end. Raises NoServerError."""
     programs = _programs()
     with tempfile.TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True) as folder:
-        chosen = {**SETTINGS, "port": str(_free_port()), **(settings or {})}
+        chosen = {**SETTINGS, "port": str(free_port()), **(settings or {})}
         port = int(chosen["port"])
         _make(programs, Path(folder), chosen)
         server = _start(programs, Path(folder))
@@ -116,13 +117,6 @@ def _programs() -> Path:
     if wheel and wheel.origin:
         return Path(wheel.origin).parent / "pginstall" / "bin"
     raise NoServerError
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _make(programs: Path, folder: Path, settings: dict[str, str]) -> None:

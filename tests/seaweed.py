@@ -16,7 +16,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.live import free_port
+from tests.ports import free_port
 from tests.postgres import _end_with_parent
 
 SECONDS_TO_START = 60

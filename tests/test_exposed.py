@@ -9,7 +9,7 @@ import pytest
 from app.errors import Misconfigured
 from app.exposed import exposed
 from app.settings import Settings
-from tests.live import free_port
+from tests.ports import free_port
 from tests.test_workers_killed import SETTING, working
 
 TOKEN = "0123456789abcdef-for-prometheus"

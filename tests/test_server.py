@@ -1,5 +1,6 @@
 """The archive as a process: it starts, says where to look, finishes what it began, and ends."""
 
+import errno
 import os
 import re
 import signal
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 
 import httpx
@@ -20,6 +22,7 @@ from app.errors import Misconfigured
 from app.server import greeting, listener, reachable
 from app.settings import PREFIX, Settings
 from tests.corpus import readable
+from tests.live import wait_until
 
 TOKEN = "correct-horse-battery"
 SECONDS = 60
@@ -122,6 +125,30 @@ def test_a_running_request_is_finished(tmp_path: Path, workers: str) -> None:
             answer = connection.recv(65536)
         assert answer.startswith(b"HTTP/1.1 200"), answer
         assert archive.process.wait(SECONDS) in {0, -signal.SIGTERM}
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_idle_connection_brings_one_more_request(tmp_path: Path, workers: str) -> None:
+    with served(tmp_path, "--workers", workers, READINGROOM_DRAIN_SECONDS="30") as archive:
+        connection = HTTPConnection(*archive.address, timeout=SECONDS)
+        assert _said(connection, "/healthz") == (200, None)
+        archive.process.send_signal(signal.SIGTERM)
+        # Nobody else is let in any more.
+        wait_until(lambda: _refused(archive.address))
+        assert _said(connection, "/healthz") == (200, "close")
+        assert archive.process.wait(20) in {0, -signal.SIGTERM}
+
+
+def _said(connection: HTTPConnection, path: str) -> tuple[int, str | None]:
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    answer.read()
+    return answer.status, answer.headers["connection"]
+
+
+def _refused(address: tuple[str, int]) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(address) == errno.ECONNREFUSED
 
 
 def test_workers_count_together(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ class Connection(HttpToolsProtocol):
         self._refusal = HTTPStatus.BAD_REQUEST
         self._receiving, self._sending = Clock(), Clock()
         self._buffered = 0
+        self._last = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a first request."""
@@ -65,6 +66,16 @@ class Connection(HttpToolsProtocol):
         super().data_received(data)
         if self._unread > MAX_HEAD_BYTES and not self.transport.is_closing():
             self._refuse(self._too_large())
+
+    def shutdown(self) -> None:
+        """The server stops: every answer is the last of its connection from now on, and says so.
+
+        A request may be on its way into an idle one, from a proxy that keeps it for the next: that it is
+        taken, until the proxy has let go of its idle ones, is what makes a restart go unnoticed.
+        """
+        self._last = True
+        idle = self.cycle is None or self.cycle.response_complete
+        self.loop.call_later(self._patience.drain_seconds if idle else 0, super().shutdown)
 
     # What the parser says.
 
@@ -121,6 +132,8 @@ class Connection(HttpToolsProtocol):
         self, cycle: RequestResponseCycle, app: Any, scope: Any, receive: Any, send: Any
     ) -> None:
         async def send_either(message: Any) -> None:
+            if self._last and message["type"] == "http.response.start":
+                message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
             await (self._send_file(cycle, message) if message["type"] == ZERO_COPY else send(message))
 
         await app(scope, receive, send_either)

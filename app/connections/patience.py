@@ -7,11 +7,14 @@ TICK_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """`head_seconds` for a request's head; at least `bytes_per_second` in every `window_seconds` after it."""
+    """`head_seconds` for a request's head; at least `bytes_per_second` in every `window_seconds` after it;
+    and `drain_seconds` for a last request, of a server that is to stop.
+    """
 
     head_seconds: float
     window_seconds: float
     bytes_per_second: float
+    drain_seconds: float
 
     @property
     def tick(self) -> float:

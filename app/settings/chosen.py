@@ -88,6 +88,8 @@ class Chosen(BaseSettings):
     """What all arriving instances of one process may keep in memory together."""
     graceful_shutdown_seconds: int = Field(default=30, ge=0)
     """How long running responses may take to finish after the archive was told to stop."""
+    drain_seconds: float = Field(default=0, ge=0)
+    """How long idle connections may bring one more request then: longer than a proxy keeps one idle."""
     head_seconds: float = Field(default=20, gt=0)
     """How long a client may take to send a request's line and headers (64 kB at most)."""
     stall_seconds: float = Field(default=60, gt=0)

@@ -16,7 +16,8 @@ from pathlib import Path
 import httpx
 from filelock import FileLock
 
-from tests.live import free_port, wait_until
+from tests.live import wait_until
+from tests.ports import free_port
 from tests.postgres import _end_with_parent
 
 HERE = Path(__file__).parent

@@ -23,6 +23,8 @@ COMMON = {
     "READINGROOM_TRUSTED_PROXIES": "127.0.0.1",
     "READINGROOM_LOG_KEY": "one key for the logs of all machines",
     "READINGROOM_CODEC_PROCESSES": "1",
+    # As in deploy/compose.yaml.
+    "READINGROOM_DRAIN_SECONDS": "8",
     **CREDENTIALS,
 }
 

@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.live import free_port, wait_until
+from tests.live import wait_until
+from tests.ports import free_port
 from tests.postgres import _end_with_parent
 
 ROOT = Path(__file__).parents[2]

@@ -16,7 +16,7 @@ from app.exposed import exposed
 from app.settings import PREFIX, SECRETS, Settings
 from app.storage import bucket
 from tests.deploy.proxied import CONFIGURATION, ROOT
-from tests.live import free_port
+from tests.ports import free_port
 from tests.seaweed import Seaweed
 
 DEPLOY = ROOT / "deploy"

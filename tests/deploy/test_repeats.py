@@ -11,7 +11,7 @@ import pytest
 
 from tests.deploy.proxied import Nginx, NoNginxError, nginx
 from tests.deploy.upstreams import answering, dying, upstream
-from tests.live import free_port
+from tests.ports import free_port
 from tests.required import lacking
 
 BODY = bytes(100_000)

@@ -16,8 +16,8 @@ from app.openid.provider import Journey
 from app.openid.provider import Provider as Ours
 from app.settings import Settings
 from tests.house import House, bearer, house
-from tests.live import free_port
 from tests.openid.running import AUDIENCE, CLIENT, SECRET, NoProviderError, Provider, provider
+from tests.ports import free_port
 from tests.required import lacking
 
 HERE = "http://127.0.0.1:9"
