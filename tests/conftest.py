@@ -19,8 +19,7 @@ from app.database.statements import Statement
 from app.models import Study
 from tests.postgres import Cluster, NoServerError, cluster, remember, restore
 from tests.required import lacking
-from tests.seaweed import NoSeaweedError, Seaweed
-from tests.seaweed import seaweed as running_seaweed
+from tests.seaweed import Seaweed, seaweed_or_none
 
 NUMBERS = itertools.count()
 TABLES = Study.metadata.sorted_tables
@@ -56,11 +55,8 @@ def postgres() -> Iterator[Cluster]:
 @pytest.fixture(scope="session")
 def seaweed() -> Iterator[Seaweed]:
     """A throwaway S3 server, one for each process of the run: leave it running."""
-    try:
-        with running_seaweed() as server:
-            yield server
-    except NoSeaweedError as missing:
-        lacking(str(missing.__doc__))
+    with seaweed_or_none() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

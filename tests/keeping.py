@@ -117,6 +117,12 @@ async def objects(archive: Archive) -> list[str]:
     return [key async for key, _ in archive.store.list()]
 
 
+def rot(path: Path) -> None:
+    """Make nothing of a stored file's bytes, as a bad disk would."""
+    path.chmod(0o600)
+    path.write_bytes(bytes(path.stat().st_size))
+
+
 def files(folder: Path) -> set[str]:
     """The names of all files below a folder."""
     return {each.name for each in folder.rglob("*") if each.is_file()}

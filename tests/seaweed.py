@@ -18,6 +18,7 @@ import httpx
 
 from tests.ports import free_port
 from tests.postgres import _end_with_parent
+from tests.required import lacking
 
 SECONDS_TO_START = 60
 #: What may use the server, as the environment of whoever opens a store on it.
@@ -167,6 +168,16 @@ def seaweed() -> Iterator[Seaweed]:
             yield server
         finally:
             server.stop()
+
+
+@contextmanager
+def seaweed_or_none() -> Iterator[Seaweed]:
+    """The same for fixtures: where there is no program, what wants it goes without."""
+    try:
+        with seaweed() as server:
+            yield server
+    except NoSeaweedError as missing:
+        lacking(str(missing.__doc__))
 
 
 def _program() -> Path:

@@ -1,13 +1,8 @@
 """axe-core, as `package-lock.json` names it: what finds barriers in pages."""
 
-import shutil
-import subprocess
 from pathlib import Path
 
-from filelock import FileLock
-
-HERE = Path(__file__).parent
-SOURCE = HERE / "node_modules" / "axe-core" / "axe.min.js"
+from tests.packages import installed
 
 
 class NoAxeError(Exception):
@@ -16,12 +11,7 @@ class NoAxeError(Exception):
 
 def source() -> str:
     """The script. Raises NoAxeError."""
-    # Runs beside this one may do the same.
-    with FileLock(HERE / ".installing"):
-        npm = shutil.which("npm")
-        if not SOURCE.is_file() and npm:
-            command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-            subprocess.run(command, cwd=HERE, capture_output=True)
-    if not SOURCE.is_file():
+    folder = installed(Path(__file__).parent, "axe-core")
+    if not folder:
         raise NoAxeError
-    return SOURCE.read_text()
+    return (folder / "axe.min.js").read_text()

@@ -14,9 +14,9 @@ from email.utils import formatdate
 from pathlib import Path
 
 import httpx
-from filelock import FileLock
 
 from tests.live import wait_until
+from tests.packages import installed
 from tests.ports import free_port
 from tests.postgres import _end_with_parent
 
@@ -38,7 +38,7 @@ class NoAzuriteError(Exception):
 def azurite() -> Iterator[str]:
     """Run it; gives the endpoint of its account, which has a container. Raises NoAzuriteError."""
     node, port = shutil.which("node"), free_port()
-    if not node or not _installed():
+    if not node or not installed(HERE, "azurite"):
         raise NoAzuriteError
     endpoint = f"http://127.0.0.1:{port}/{ACCOUNT}"
     with tempfile.TemporaryDirectory(prefix="azurite-", ignore_cleanup_errors=True) as folder:
@@ -74,13 +74,3 @@ def _makes_the_container(endpoint: str) -> bool:
         made = httpx.put(f"{endpoint}/{CONTAINER}", params={"restype": "container"}, headers=headers)
         return made.raise_for_status().status_code == 201
     return False
-
-
-def _installed() -> bool:
-    npm = shutil.which("npm")
-    # Runs beside this one may do the same.
-    with FileLock(HERE / ".installing"):
-        if (HERE / "node_modules" / "azurite").is_dir():
-            return True
-        command = [npm or "", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        return bool(npm) and subprocess.run(command, cwd=HERE, capture_output=True).returncode == 0

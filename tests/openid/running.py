@@ -11,7 +11,8 @@ from time import time
 from typing import Any
 
 import httpx
-from filelock import FileLock
+
+from tests.packages import installed
 
 HERE = Path(__file__).parent
 CLIENT, SECRET, AUDIENCE = "reading-room", "a-secret-of-the-client", "https://archive.test"
@@ -62,7 +63,7 @@ class Provider:
 def provider(redirect_uri: str) -> Iterator[Provider]:
     """Run one. Raises NoProviderError."""
     node = shutil.which("node")
-    if not node or not _installed():
+    if not node or not installed(HERE, "oidc-provider"):
         raise NoProviderError
     command = [node, str(HERE / "provider.mjs"), CLIENT, SECRET, redirect_uri]
     quiet = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
@@ -72,13 +73,3 @@ def provider(redirect_uri: str) -> Iterator[Provider]:
         finally:
             process.stdin.close()
             process.wait(20)
-
-
-def _installed() -> bool:
-    npm = shutil.which("npm")
-    # Runs beside this one may do the same.
-    with FileLock(HERE / ".installing"):
-        if (HERE / "node_modules" / "oidc-provider").is_dir():
-            return True
-        command = [npm or "", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        return bool(npm) and subprocess.run(command, cwd=HERE, capture_output=True).returncode == 0

@@ -1,7 +1,7 @@
 """What is backed up is restored into an empty place, and answers as before; nothing secret goes along."""
 
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -19,25 +19,9 @@ from app.services.restores import Restored
 from app.services.turns_at_objects import staying
 from app.settings import Settings
 from tests.house import OWNER, OWNERS, House, house
-from tests.keeping import answers, change, files, fill, found, objects, quiet, stray
-from tests.postgres import Cluster
+from tests.keeping import answers, change, files, fill, found, objects, quiet, rot, stray
 from tests.routers.versions_of import send
-
-Urls = Callable[[str], str]
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-async def urls(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Urls]:
-    """Addresses of databases by name, none of which exists; of PostgreSQL an empty one."""
-    if request.param == "sqlite":
-        yield lambda name: f"sqlite:///{tmp_path}/{name}/readingroom.sqlite"
-        return
-    cluster: Cluster = request.getfixturevalue("postgres")
-    for name in ("first", "second"):
-        await cluster.execute(f"CREATE DATABASE {name}")
-    yield cluster.url
-    for name in ("first", "second"):
-        await cluster.execute(f"DROP DATABASE {name} WITH (FORCE)")
+from tests.services.conftest import Urls
 
 
 @pytest.fixture
@@ -45,12 +29,6 @@ async def settings(urls: Urls, tmp_path: Path) -> Settings:
     """Those of the archive that is backed up."""
     await migrate(urls("first"))
     return Settings(data=tmp_path / "first", database=urls("first"), owner_token=OWNERS)
-
-
-@pytest.fixture
-def elsewhere(urls: Urls, tmp_path: Path) -> Settings:
-    """Those of an empty place."""
-    return Settings(data=tmp_path / "second", database=urls("second"), owner_token=OWNERS)
 
 
 async def backup(opened: House, folder: Path, **chosen: bool) -> BackedUp:
@@ -248,8 +226,7 @@ async def test_a_damaged_object_is_found_and_restored_without_when_asked(
         await fill(opened)
         await backup(opened, folder)
     path = next(each for each in (folder / "objects").rglob("*") if each.is_file())
-    path.chmod(0o600)
-    path.write_bytes(bytes(path.stat().st_size))
+    rot(path)
     with pytest.raises(Misconfigured, match="1 objects of the backup"):
         await restore(elsewhere, folder)
     done = await restore(elsewhere, folder, damaged=True)
@@ -268,8 +245,7 @@ async def test_an_object_that_rotted_stays_as_the_earlier_backup_has_it(
         key = (await objects(opened.archive))[0]
         path = opened.archive.store.local_path(key)
         assert path
-        path.chmod(0o600)
-        path.write_bytes(bytes(path.stat().st_size))
+        rot(path)
         assert (await backup(opened, folder)).manifest.missing == 0
         new = await backup(opened, tmp_path / "another")
         assert new.manifest.missing == 1
@@ -286,8 +262,7 @@ async def test_a_copy_that_rotted_is_renewed_by_reading_all(
         await fill(opened)
         await backup(opened, folder)
         path = next(each for each in (folder / "objects").rglob("*") if each.is_file())
-        path.chmod(0o600)
-        path.write_bytes(bytes(path.stat().st_size))
+        rot(path)
         assert (await backup(opened, folder)).copied == 0
         assert (await backup(opened, folder, deep=True)).copied == 1
     assert (await restore(elsewhere, folder)).missing == 0

@@ -2,7 +2,6 @@
 
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,25 +12,9 @@ from app.errors import Misconfigured
 from app.services import backups, restores
 from app.services.backup_folders import MANIFEST
 from app.settings import Settings
-from tests.house import OWNER, OWNERS, House, house
+from tests.house import OWNER, House, house
 from tests.keeping import answers, fill, found, quiet
-from tests.postgres import Cluster
-
-Urls = Callable[[str], str]
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-async def urls(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Urls]:
-    """Addresses of databases by name, none of which exists; of PostgreSQL an empty one."""
-    if request.param == "sqlite":
-        yield lambda name: f"sqlite:///{tmp_path}/{name}/readingroom.sqlite"
-        return
-    cluster: Cluster = request.getfixturevalue("postgres")
-    for name in ("first", "second"):
-        await cluster.execute(f"CREATE DATABASE {name}")
-    yield cluster.url
-    for name in ("first", "second"):
-        await cluster.execute(f"DROP DATABASE {name} WITH (FORCE)")
+from tests.services.conftest import Urls
 
 
 @pytest.fixture
@@ -42,12 +25,6 @@ async def said(urls: Urls, tmp_path: Path) -> Any:
         await fill(opened)
         await backup(opened, tmp_path / "backup")
         return await answers(opened.browser)
-
-
-@pytest.fixture
-def elsewhere(urls: Urls, tmp_path: Path) -> Settings:
-    """The settings of an empty place."""
-    return Settings(data=tmp_path / "second", database=urls("second"), owner_token=OWNERS)
 
 
 async def backup(opened: House, folder: Path) -> None:
