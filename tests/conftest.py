@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import httpx
 import pytest
 from fastapi.dependencies import models as fastapi_models
 from sqlalchemy import Connection, Engine, event
@@ -23,6 +24,8 @@ from tests.seaweed import Seaweed, seaweed_or_none
 
 NUMBERS = itertools.count()
 TABLES = Study.metadata.sorted_tables
+# A machine that does much else is slow, and nothing is wrong with what it answers: 5 seconds are too few.
+httpx._config.DEFAULT_TIMEOUT_CONFIG.__init__(60)  # type: ignore[misc]
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

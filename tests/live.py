@@ -56,15 +56,19 @@ class Process:
         self._log = data.with_name(f"{data.name}.log")
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self, seconds: float = 60) -> None:
-        """Start, and wait until it answers."""
+    def start(self, seconds: float = 180) -> None:
+        """Start, and wait until it is ready."""
+        self.launch()
+        wait_until(lambda: self.ready() == 200, seconds)
+
+    def launch(self) -> None:
+        """Start, whether it will be ready or not."""
         # A file, not a pipe: nobody would empty it, and the server would wait for that.
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*self._within, *self.command("serve"), "--port", str(self.port)],
                 env=self.environment, cwd=self._code, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
-        wait_until(self._answers, seconds)
 
     def command(self, *words: str) -> list[str]:
         """A command on the same data."""
@@ -87,24 +91,25 @@ class Process:
         """End it as an operator does; gives the exit code."""
         assert self.process
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(60)
+        return self.process.wait(120)
 
-    def _answers(self) -> bool:
+    def ready(self) -> int:
+        """What it says of itself: 200, or 503; 0 while it does not answer. Fails where it has ended."""
         assert self.process
         assert self.process.poll() is None, self._log.read_text()
         try:
-            return httpx.get(f"{self.url}/readyz").status_code == 200
+            return httpx.get(f"{self.url}/readyz").status_code
         except httpx.TransportError:
-            return False
+            return 0
 
 
-def start_together(processes: Sequence[Process], seconds: float = 120) -> None:
+def start_together(processes: Sequence[Process], seconds: float = 300) -> None:
     """Start several, and wait until all of them answer."""
     with ThreadPoolExecutor(len(processes)) as pool:
         list(pool.map(lambda each: each.start(seconds), processes))
 
 
-def wait_until(true: object, seconds: float = 30) -> None:
+def wait_until(true: object, seconds: float = 120) -> None:
     """Wait for a condition, a callable; fails when it does not come true."""
     assert callable(true)
     end = time.monotonic() + seconds
