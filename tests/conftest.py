@@ -5,11 +5,12 @@ import itertools
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from functools import _lru_cache_wrapper
+from functools import _lru_cache_wrapper, cache
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import httpx
 import pytest
 from fastapi.dependencies import models as fastapi_models
 from sqlalchemy import Connection, Engine, event
@@ -41,6 +42,13 @@ def forgotten() -> Iterator[None]:
     for each in vars(fastapi_models).values():
         if isinstance(each, _lru_cache_wrapper):
             each.cache_clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def authorities() -> Iterator[None]:
+    """Each client of httpx reads all of a hundred certificates: 20 ms, and most talk to no stranger."""
+    with patch.object(httpx._transports.default, "create_ssl_context", cache(httpx.create_ssl_context)):
+        yield
 
 
 @pytest.fixture(scope="session")

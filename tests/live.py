@@ -1,12 +1,14 @@
 """The archive as its users meet it: listening on a port, in a thread of the tests or as its own process."""
 
+import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -44,31 +46,32 @@ class Process:
         database: str | None = None,
         code: Path | None = None,
         within: Sequence[str] = (),
+        module: str = "app",
         **environment: str,
     ) -> None:
-        """`code` is the folder of another version of `app`; `within` a command that runs it."""
+        """`code` is the folder of another version of `app`; `within` a command that runs `module`."""
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = {**os.environ, **environment, **({"PYTHONPATH": str(code)} if code else {})}
         self._code = code
-        self._within = within
+        self._within, self._module = within, module
         self._where = ["--data", str(data), *(["--database", database] if database else [])]
         self._log = data.with_name(f"{data.name}.log")
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self, seconds: float = 60) -> None:
-        """Start, and wait until it answers."""
+    def start(self, seconds: float = 60, *, ready: bool = True) -> None:
+        """Start, and wait until it answers, as a rule that it is ready."""
         # A file, not a pipe: nobody would empty it, and the server would wait for that.
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*self._within, *self.command("serve"), "--port", str(self.port)],
                 env=self.environment, cwd=self._code, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
-        wait_until(self._answers, seconds)
+        wait_until(lambda: self._answers("/readyz" if ready else "/healthz"), seconds)
 
     def command(self, *words: str) -> list[str]:
         """A command on the same data."""
-        return [sys.executable, "-m", "app", *words, *self._where]
+        return [sys.executable, "-m", self._module, *words, *self._where]
 
     @property
     def pid(self) -> int:
@@ -89,11 +92,15 @@ class Process:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(60)
 
-    def _answers(self) -> bool:
+    def _answers(self, path: str) -> bool:
         assert self.process
         assert self.process.poll() is None, self._log.read_text()
+        # Most looks come before it listens: they are to cost it nothing.
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", self.port)):
+                return False
         try:
-            return httpx.get(f"{self.url}/readyz").status_code == 200
+            return httpx.get(f"{self.url}{path}").status_code == 200
         except httpx.TransportError:
             return False
 
@@ -111,3 +118,11 @@ def wait_until(true: object, seconds: float = 30) -> None:
     while not true():
         assert time.monotonic() < end, "waited too long"
         time.sleep(0.02)
+
+
+async def until(true: Callable[[], object], seconds: float = 60) -> None:
+    """The same where an event loop is to go on meanwhile."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "waited too long"
+        await asyncio.sleep(0.005)
