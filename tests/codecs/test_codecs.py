@@ -18,6 +18,9 @@ from tests.codecs import misbehaving
 GIB = 1 << 30
 
 
+pytestmark = pytest.mark.usefixtures("own_codecs")
+
+
 @pytest.fixture
 async def codecs() -> AsyncIterator[Codecs]:
     opened = Codecs(processes=2, seconds=20, memory=GIB)
