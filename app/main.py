@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import cache
 from importlib.metadata import version
 
-from fastapi import Depends, FastAPI, params
+from fastapi import APIRouter, Depends, FastAPI, params
 from fastapi_swagger import patch_fastapi
+from starlette.routing import BaseRoute
 
 from app import traces
 from app.archive import Archive
@@ -167,23 +169,33 @@ def create_app(settings: Settings | None = None, *, warm: bool = False) -> FastA
     # The API's pages from our own origin: a lab without a way out sees them too, and nobody else hears of it.
     patch_fastapi(app)
     problems.install(app)
-    # Routes are tried in this order: the busiest first.
+    app.router.routes.extend(_routes())
+    return app
+
+
+@cache
+def _routes() -> list[BaseRoute]:
+    """All of them, in the order in which they are tried: the busiest first.
+
+    Made once: several hundred take longer than all else that an application is.
+    """
+    made = APIRouter()
     for root, named in ROOTS.items():
         for routes in READING if root in FIXED else (*READING, stow.router):
-            put_below(root, routes, app, named)
+            put_below(root, routes, made, named)
     for root in COHORTS:
-        put_below(root.removesuffix("/dicom-web"), downloads.home, app, ROOTS[root])
+        put_below(root.removesuffix("/dicom-web"), downloads.home, made, ROOTS[root])
     for routes in BESIDE:
-        app.include_router(routes)
+        made.include_router(routes)
     for root in ROOTS:
         home = root.removesuffix("/dicom-web")
         if root in COHORTS:
-            app.include_router(heads(downloads.home), prefix=home)
-        app.include_router(viewer.router, prefix=home)
-        app.include_router(heads(viewer.router), prefix=home)
+            made.include_router(heads(downloads.home), prefix=home)
+        made.include_router(viewer.router, prefix=home)
+        made.include_router(heads(viewer.router), prefix=home)
         for routes in READING:
-            app.include_router(heads(routes), prefix=root)
-        app.include_router(capabilities.options(), prefix=root)
+            made.include_router(heads(routes), prefix=root)
+        made.include_router(capabilities.options(), prefix=root)
     for routes in BESIDE:
-        app.include_router(heads(routes))
-    return app
+        made.include_router(heads(routes))
+    return made.routes

@@ -5,7 +5,7 @@ import itertools
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from functools import _lru_cache_wrapper
+from functools import _lru_cache_wrapper, cache
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, event
 from app.database import Database, migrate
 from app.database.statements import Statement
 from app.models import Study
+from tests.lasting import lasting, own
 from tests.postgres import Cluster, NoServerError, cluster, remember, restore
 from tests.required import lacking
 from tests.seaweed import Seaweed, seaweed_or_none
@@ -43,6 +44,27 @@ def forgotten() -> Iterator[None]:
     for each in vars(fastapi_models).values():
         if isinstance(each, _lru_cache_wrapper):
             each.cache_clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def authorities() -> Iterator[None]:
+    """Each client of httpx reads all of a hundred certificates: 20 ms, and most talk to no stranger."""
+    with patch.object(httpx._transports.default, "create_ssl_context", cache(httpx.create_ssl_context)):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def lasting_codecs() -> Iterator[None]:
+    """Archives of a run hand on their codec processes."""
+    with lasting():
+        yield
+
+
+@pytest.fixture(scope="module")
+def own_codecs() -> Iterator[None]:
+    """For a module whose tests are of those processes: each archive has its own."""
+    with own():
+        yield
 
 
 @pytest.fixture(scope="session")

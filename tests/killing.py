@@ -4,7 +4,7 @@ import asyncio
 import multiprocessing
 import random
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["tests.killing"])
 #: Seconds after which nobody waits any longer for one that was killed.
 LEASE = 1.0
+ROUNDS, MOST_ROUNDS = 5, 30
 
 
 def quiet(*_: object) -> None:
@@ -77,6 +78,13 @@ def _end(work: Callable[..., None], *arguments: object) -> None:
     running.start()
     running.join()
     assert running.exitcode == 0
+
+
+def rounds(cut: list[bool]) -> Iterator[int]:
+    """So many, and more while none was cut: processes may be faster than the one that was timed."""
+    for number in range(MOST_ROUNDS):
+        if number < ROUNDS or not any(cut):
+            yield number
 
 
 def killed(chance: random.Random, whole: float, work: Callable[..., None], *arguments: object) -> bool:

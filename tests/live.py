@@ -1,12 +1,14 @@
 """The archive as its users meet it: listening on a port, in a thread of the tests or as its own process."""
 
+import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -44,14 +46,15 @@ class Process:
         database: str | None = None,
         code: Path | None = None,
         within: Sequence[str] = (),
+        module: str = "app",
         **environment: str,
     ) -> None:
-        """`code` is the folder of another version of `app`; `within` a command that runs it."""
+        """`code` is the folder of another version of `app`; `within` a command that runs `module`."""
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = {**os.environ, **environment, **({"PYTHONPATH": str(code)} if code else {})}
         self._code = code
-        self._within = within
+        self._within, self._module = within, module
         self._where = ["--data", str(data), *(["--database", database] if database else [])]
         self._log = data.with_name(f"{data.name}.log")
         self.process: subprocess.Popen[bytes] | None = None
@@ -72,7 +75,7 @@ class Process:
 
     def command(self, *words: str) -> list[str]:
         """A command on the same data."""
-        return [sys.executable, "-m", "app", *words, *self._where]
+        return [sys.executable, "-m", self._module, *words, *self._where]
 
     @property
     def pid(self) -> int:
@@ -97,6 +100,10 @@ class Process:
         """What it says of itself: 200, or 503; 0 while it does not answer. Fails where it has ended."""
         assert self.process
         assert self.process.poll() is None, self._log.read_text()
+        # Most looks come before it listens: they are to cost it nothing.
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", self.port)):
+                return 0
         try:
             return httpx.get(f"{self.url}/readyz").status_code
         except httpx.TransportError:
@@ -116,3 +123,11 @@ def wait_until(true: object, seconds: float = 120) -> None:
     while not true():
         assert time.monotonic() < end, "waited too long"
         time.sleep(0.02)
+
+
+async def until(true: Callable[[], object], seconds: float = 60) -> None:
+    """The same where an event loop is to go on meanwhile."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "waited too long"
+        await asyncio.sleep(0.005)

@@ -28,7 +28,7 @@ def test_who_is_killed_before_the_answer_goes_on_where_they_were(tmp_path: Path)
             "READINGROOM_DATACITE_PASSWORD": PASSWORD,
             "READINGROOM_DATACITE_PREFIX": PREFIX,
         }
-        server = Process(tmp_path / "data", **chosen)
+        server = Process(tmp_path / "data", module="tests.short_leases", **chosen)
         server.start()
         path = "/api/v1/collections"
         fake.silent_after = "PUT"
@@ -48,7 +48,7 @@ def test_who_is_killed_before_the_answer_goes_on_where_they_were(tmp_path: Path)
                 return found
 
             assert state() is None
-            # Until the lease of who was killed has ended.
+            # Until the lease of who was killed has ended: `test_workers_killed` waits for one as it is.
             wait_until(lambda: state() == "findable", 90)
             assert client.get(f"{path}/chest-ct").json()["doi"] == doi
         assert list(fake.dois) == [doi]

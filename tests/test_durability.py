@@ -31,7 +31,10 @@ def test_acknowledged_instances_survive_kill_9(tmp_path: Path, database_url: str
     server = Process(tmp_path / "data", database_url)
     acknowledged: dict[str, bytes] = {}
     chance = random.Random(1)
-    for _ in range(ROUNDS):
+    rounds = 0
+    # On a slow machine some end before anything was acknowledged.
+    while rounds < ROUNDS or len(acknowledged) <= ROUNDS:
+        rounds += 1
         server.start()
         loads = [_Load(server.url, acknowledged) for _ in range(2)]
         time.sleep(chance.uniform(0.1, 0.6))
@@ -40,7 +43,6 @@ def test_acknowledged_instances_survive_kill_9(tmp_path: Path, database_url: str
             load.join()
     server.start()
     try:
-        assert len(acknowledged) > ROUNDS
         _check_everything(server.url, acknowledged, tmp_path / "data" / "objects")
     finally:
         server.stop()

@@ -113,14 +113,16 @@ def test_a_running_request_is_finished(tmp_path: Path, workers: str) -> None:
     body = readable()[0].read_bytes()
     head = (
         "POST /dicom-web/studies HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/dicom\r\n"
-        f"Accept: application/dicom+json\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"Accept: application/dicom+json\r\nContent-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n"
     )
     with served(tmp_path, "--workers", workers) as archive:
         with socket.create_connection(archive.address, timeout=SECONDS) as connection:
-            connection.sendall(head.encode() + body[:1000])
-            time.sleep(0.5)
+            connection.sendall(head.encode())
+            # Whoever is told to go on is being listened to.
+            assert connection.recv(65536).startswith(b"HTTP/1.1 100")
+            connection.sendall(body[:1000])
             archive.process.send_signal(signal.SIGTERM)
-            time.sleep(0.5)
+            wait_until(lambda: _refused(archive.address), SECONDS)
             connection.sendall(body[1000:])
             answer = connection.recv(65536)
         assert answer.startswith(b"HTTP/1.1 200"), answer
@@ -134,7 +136,7 @@ def test_an_idle_connection_brings_one_more_request(tmp_path: Path, workers: str
         assert _said(connection, "/healthz") == (200, None)
         archive.process.send_signal(signal.SIGTERM)
         # Nobody else is let in any more.
-        wait_until(lambda: _refused(archive.address))
+        wait_until(lambda: _refused(archive.address), SECONDS)
         assert _said(connection, "/healthz") == (200, "close")
         assert archive.process.wait(20) in {0, -signal.SIGTERM}
 
@@ -155,15 +157,21 @@ def test_workers_count_together(tmp_path: Path) -> None:
     with served(tmp_path, "--workers", "2") as archive:
         for _ in range(20):
             httpx.get(f"{archive.url}/dicom-web/studies")
-        families = text_string_to_metric_families(httpx.get(f"{archive.url}/metrics").text)
-        samples = [sample for family in families for sample in family.samples]
-        counted = sum(
-            sample.value
-            for sample in samples
-            if sample.name == "readingroom_requests_total" and sample.labels["route"] == "/dicom-web/studies"
-        )
-        in_flight = sum(sample.value for sample in samples if sample.name == "readingroom_requests_in_flight")
-    assert (counted, in_flight) == (20, 1)
+        # Who has an answer is a moment ahead of the process that counts it.
+        wait_until(lambda: _counted(archive.url) == (20, 1), SECONDS)
+
+
+def _counted(url: str) -> tuple[float, float]:
+    """Searches that were answered, and requests under way: this one."""
+    families = text_string_to_metric_families(httpx.get(f"{url}/metrics").text)
+    samples = [sample for family in families for sample in family.samples]
+    counted = sum(
+        sample.value
+        for sample in samples
+        if sample.name == "readingroom_requests_total" and sample.labels["route"] == "/dicom-web/studies"
+    )
+    in_flight = sum(sample.value for sample in samples if sample.name == "readingroom_requests_in_flight")
+    return counted, in_flight
 
 
 def test_others_need_the_token(tmp_path: Path) -> None:

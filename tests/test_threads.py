@@ -11,6 +11,7 @@ import pytest
 from anyio import CapacityLimiter
 
 from app.threads import in_thread
+from tests.live import until
 
 APP = Path(__file__).parent.parent / "app"
 #: Ways that leave the thread behind. Ended codec processes are reaped by nobody who waits.
@@ -29,18 +30,21 @@ async def test_gives_what_the_function_gives() -> None:
 @pytest.mark.parametrize("fails", [False, True])
 async def test_a_cancelled_caller_waits_for_the_end(fails: bool) -> None:
     ended: list[bool] = []
+    go_on = threading.Event()
 
     def work() -> None:
-        time.sleep(0.05)
+        assert go_on.wait(60)
         ended.append(True)
         if fails:
             raise OSError
 
     working = asyncio.create_task(in_thread(work))
+    for _ in range(2):
+        await asyncio.sleep(0.01)
+        working.cancel()
     await asyncio.sleep(0.01)
-    working.cancel()
-    await asyncio.sleep(0.01)
-    working.cancel()
+    assert not working.done()
+    go_on.set()
     with pytest.raises(asyncio.CancelledError):
         await working
     assert ended == [True]
@@ -53,7 +57,7 @@ async def test_a_time_limit_is_kept_late() -> None:
 
 
 async def test_a_limiter_holds_although_its_waiters_leave() -> None:
-    limiter, lock = CapacityLimiter(2), threading.Lock()
+    limiter, lock, go_on = CapacityLimiter(2), threading.Lock(), threading.Event()
     running, most = 0, 0
 
     def work() -> None:
@@ -61,7 +65,7 @@ async def test_a_limiter_holds_although_its_waiters_leave() -> None:
         with lock:
             running += 1
             most = max(most, running)
-        time.sleep(0.05)
+        assert go_on.wait(60)
         with lock:
             running -= 1
 
@@ -72,8 +76,11 @@ async def test_a_limiter_holds_although_its_waiters_leave() -> None:
     waiting = []
     for _ in range(8):
         waiting.append(asyncio.create_task(limited()))
+        # The first two have begun before they leave.
         await asyncio.sleep(0.005)
+        await until(lambda: running == min(2, len(waiting)))
         waiting[-1].cancel()
+    asyncio.get_running_loop().call_later(0.05, go_on.set)
     await asyncio.gather(*waiting, return_exceptions=True)
     await limited()
     assert most == 2

@@ -1,5 +1,6 @@
 """The schema's history: brought to its newest revision before workers start, and checked by each of them."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,7 @@ def _upgrade(connection: Connection) -> None:
 
 
 def _check(connection: Connection) -> None:
-    found, ours = _revision(connection), ScriptDirectory.from_config(_config())
+    found, ours = _revision(connection), _ours()
     if found == ours.get_current_head():
         return
     known = {script.revision for script in ours.walk_revisions()}
@@ -121,6 +122,12 @@ def _check(connection: Connection) -> None:
         raise Misconfigured(_BEHIND)
     if not serves_us(connection):
         raise Misconfigured(_AHEAD)
+
+
+@cache
+def _ours() -> ScriptDirectory:
+    # It reads every migration, each time it is made.
+    return ScriptDirectory.from_config(_config())
 
 
 def _revision(connection: Connection) -> str | None:

@@ -4,10 +4,9 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.params import Depends
 from fastapi.routing import APIRoute
-from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
 from app.routers.dependencies import ARoot, get_root
@@ -41,25 +40,14 @@ class RootRoute(APIRoute):
         return answer
 
 
-def put_below(root: str, router: APIRouter, app: FastAPI, declared: Sequence[Depends] = ()) -> None:
-    """Give the application the router's routes, below a root's path.
+def put_below(root: str, router: APIRouter, whole: APIRouter, declared: Sequence[Depends] = ()) -> None:
+    """Give the whole the router's routes, below a root's path.
 
     As routes of its own: those of an included router are each looked at twice, and at a higher price.
     """
-    if (root, id(router)) not in _MADE:
-        _MADE[root, id(router)] = router, _below(root, router, declared)
-    app.router.routes.extend(_MADE[root, id(router)][1])
-
-
-#: Routes by root and router: several hundred of them take longer than all else that an application is.
-_MADE: dict[tuple[str, int], tuple[APIRouter, list[BaseRoute]]] = {}
-
-
-def _below(root: str, router: APIRouter, declared: Sequence[Depends]) -> list[BaseRoute]:
-    below = APIRouter()
     for route in router.routes:
         if isinstance(route, APIRoute):
-            below.add_api_route(
+            whole.add_api_route(
                 root + route.path,
                 route.endpoint,
                 methods=list(route.methods or ()),
@@ -69,7 +57,6 @@ def _below(root: str, router: APIRouter, declared: Sequence[Depends]) -> list[Ba
                 openapi_extra=route.openapi_extra,
                 route_class_override=type(route),
             )
-    return below.routes
 
 
 def _names(endpoint: Callable[..., Any]) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Retrieve Capabilities (PS3.18 section 8.9): each DICOMweb root describes itself, from its own routes."""
 
+from functools import cache
 from typing import Any
 
 import orjson
@@ -46,6 +47,7 @@ async def of_resource(request: Request, root: ARoot) -> Response:
     return response
 
 
+@cache
 def options() -> APIRouter:
     """A router that answers OPTIONS on the root and on every resource of it."""
     twin = APIRouter()

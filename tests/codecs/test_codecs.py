@@ -11,10 +11,14 @@ import psutil
 import pytest
 
 from app.codecs import Codecs
+from app.codecs.workers import Worker
 from app.errors import CannotDecode, CannotEncode, CodecFailed, InvalidInstance, TooMuchToConvert
 from tests.codecs import misbehaving
 
 GIB = 1 << 30
+
+
+pytestmark = pytest.mark.usefixtures("own_codecs")
 
 
 @pytest.fixture
@@ -91,8 +95,17 @@ async def test_a_hang_ends_with_its_time(codecs: Codecs, work: Callable[[], None
     await goes_on(codecs)
 
 
-async def test_the_time_of_starting_a_process_does_not_count(codecs: Codecs) -> None:
-    assert await codecs.run(misbehaving.sound, b"ab", seconds=0.2) == b"ba"
+async def test_the_time_of_starting_a_process_does_not_count(
+    codecs: Codecs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready = Worker.ready
+
+    async def late(worker: Worker) -> None:
+        await ready(worker)
+        await asyncio.sleep(1.5)
+
+    monkeypatch.setattr(Worker, "ready", late)
+    assert await codecs.run(misbehaving.sound, b"ab", seconds=1.0) == b"ba"
 
 
 async def test_a_codec_may_print(codecs: Codecs, capfd: pytest.CaptureFixture[str]) -> None:

@@ -19,8 +19,9 @@ def brief(monkeypatch):
     monkeypatch.setitem(engines.PRAGMAS, "busy_timeout", 10)
 
 
-async def test_sqlite_waits_for_another_writer(sqlite_url, brief):
-    """Another process holds the lock for longer than one try."""
+async def test_sqlite_waits_for_another_writer(sqlite_url, brief, monkeypatch):
+    """Another process holds the lock for longer than one try; on a busy machine, for longer than all."""
+    monkeypatch.setattr(facts, "PAUSES", (*facts.PAUSES, 2, 5, 10))
     database = await Database.open(sqlite_url)
     other = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 from sqlalchemy import event, text
@@ -52,15 +52,22 @@ async def names(database):
     return set(rows)
 
 
-async def behind(database, *works):
-    """Run one write that lasts until all the others wait, then those; what each gave or raised."""
-    gate = threading.Event()
-    first = asyncio.create_task(database.write(lambda _: gate.wait(10)))
-    await asyncio.sleep(0.05)
-    others = [asyncio.create_task(database.write(work)) for work in works]
-    await asyncio.sleep(0.05)
+@asynccontextmanager
+async def one_that_lasts(database):
+    """A write that has begun, and ends with the block."""
+    begun, gate = threading.Event(), threading.Event()
+    first = asyncio.create_task(database.write(lambda _: begun.set() or gate.wait(60)))
+    assert await asyncio.to_thread(begun.wait, 60)
+    yield
     gate.set()
     assert await first
+
+
+async def behind(database, *works):
+    """Run one write that lasts until all the others wait, then those; what each gave or raised."""
+    async with one_that_lasts(database):
+        others = [asyncio.create_task(database.write(work)) for work in works]
+        await asyncio.sleep(0.05)
     return others
 
 
@@ -118,13 +125,9 @@ async def test_who_is_cancelled_takes_nobody_along(database):
 
 
 async def test_a_cancelled_write_that_waits_is_not_run(database):
-    gate = threading.Event()
-    first = asyncio.create_task(database.write(lambda _: gate.wait(10)))
-    await asyncio.sleep(0.05)
-    waiting = asyncio.create_task(database.write(add("never")))
-    await asyncio.sleep(0.05)
-    waiting.cancel()
-    await asyncio.wait([waiting])
-    gate.set()
-    await first
+    async with one_that_lasts(database):
+        waiting = asyncio.create_task(database.write(add("never")))
+        await asyncio.sleep(0.05)
+        waiting.cancel()
+        await asyncio.wait([waiting])
     assert "never" not in await names(database)

@@ -5,12 +5,14 @@ import asyncio
 import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.util import await_only
 
 from app.database import engines
 from app.database.facts import patiently
 from app.database.held import MOST, HeldConnections
 
 BACKEND = select(func.pg_backend_pid())
+SLEEP = select(func.pg_sleep(600))
 END_OTHERS = text(
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
     "WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -36,8 +38,15 @@ def backend(connection):
     return connection.scalar(BACKEND)
 
 
-def slow(connection):
-    connection.execute(select(func.pg_sleep(0.2)))
+async def at_once(held, count):
+    """Run so many reads, none of which ends before all have begun."""
+    together = asyncio.Barrier(count)
+
+    def read(connection):
+        await_only(together.wait())
+        connection.execute(BACKEND)
+
+    await asyncio.wait_for(asyncio.gather(*(held.run(read) for _ in range(count))), 60)
 
 
 async def test_one_is_used_again(held, engine):
@@ -46,12 +55,12 @@ async def test_one_is_used_again(held, engine):
 
 
 async def test_of_many_at_once_few_stay(held, engine):
-    await asyncio.gather(*(held.run(slow) for _ in range(MOST + 3)))
+    await at_once(held, MOST + 3)
     assert engine.pool.checkedout() == MOST
 
 
 async def test_dead_ones_are_replaced(held, engine):
-    await asyncio.gather(*(held.run(slow) for _ in range(MOST)))
+    await at_once(held, MOST)
     dead = await held.run(backend)
     async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as other:
         await other.execute(END_OTHERS)
@@ -67,7 +76,9 @@ async def test_after_an_error_it_goes_on(held):
 
 
 async def test_one_that_is_cut_off_is_not_used_again_as_it_is(held, engine):
-    reading = asyncio.create_task(held.run(slow))
+    begun = asyncio.Event()
+    reading = asyncio.create_task(held.run(lambda connection: begun.set() or connection.execute(SLEEP)))
+    await begun.wait()
     await asyncio.sleep(0.05)
     reading.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -18,6 +18,8 @@ from tests.deid.judge.score import MEASURES, Score, score
 from tests.deid.key import Action, Check, Key
 from tests.required import lacking
 
+#: All of one worker: the corpus is made once.
+pytestmark = pytest.mark.xdist_group("judge")
 KEEPING = {Action.TAG_RETAINED, Action.TEXT_NOTNULL, Action.TEXT_RETAINED, Action.PIXELS_RETAINED}
 
 

@@ -31,7 +31,9 @@ REPLACED = 20.0
 
 
 @pytest.fixture(scope="module")
-def archive(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+def archive(
+    migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory, own_codecs: None
+) -> Iterator[Live]:
     """An archive of two codec processes that gives each call a second."""
     folder = tmp_path_factory.mktemp("codecs")
     chosen = {"codec_processes": AT_ONCE, "codec_seconds": CALL_SECONDS}

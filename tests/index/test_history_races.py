@@ -40,7 +40,7 @@ async def test_what_is_stored_while_a_cart_is_made_is_not_added_to_it(postgres_d
         cart = cart_of(connection, filled, "1.1.1")
         before = filled.held(connection, Scope(cart=cart))
         made.set()
-        await_only(asyncio.wait_for(go_on.wait(), 10))
+        await_only(asyncio.wait_for(go_on.wait(), 60))
         return cart, before
 
     making = asyncio.create_task(database.write(make))
@@ -65,7 +65,7 @@ async def test_what_is_withdrawn_while_a_cart_is_made_stays_in_it(postgres_datab
         cart = cart_of(connection, filled, "1.1.1")
         before = filled.held(connection, Scope(cart=cart))
         made.set()
-        await_only(asyncio.wait_for(go_on.wait(), 10))
+        await_only(asyncio.wait_for(go_on.wait(), 60))
         return cart, before
 
     making = asyncio.create_task(database.write(make))
@@ -90,12 +90,12 @@ async def test_to_publish_does_not_wait_for_who_stores_into_another_submission(p
     def store(connection: Connection):
         filled.put(connection, other, ("1.2", "1.2.1", "1.2.1.1"))
         stored.set()
-        await_only(asyncio.wait_for(go_on.wait(), 10))
+        await_only(asyncio.wait_for(go_on.wait(), 60))
 
     storing = asyncio.create_task(database.write(store))
     await stored.wait()
     publishing = asyncio.create_task(database.write(lambda c: filled.publish(c, [first])))
-    done, _ = await asyncio.wait([publishing], timeout=2)
+    done, _ = await asyncio.wait([publishing], timeout=20)
     go_on.set()
     await asyncio.gather(storing, publishing)
     assert done
@@ -112,7 +112,7 @@ async def test_what_is_stored_into_a_draft_beside_what_is_purged_is_kept(postgre
     def store(connection: Connection):
         outcome = filled.put(connection, draft, ("1.1", "1.1.1", "1.1.1.2"))
         stored.set()
-        await_only(asyncio.wait_for(go_on.wait(), 10))
+        await_only(asyncio.wait_for(go_on.wait(), 60))
         return outcome
 
     said = {"reason": "r", "by": "x"}
@@ -143,7 +143,7 @@ async def test_a_purge_of_a_series_leaves_no_object_of_it(postgres_database) -> 
     def store(connection: Connection):
         filled.put(connection, draft, ("1.1", "1.1.1", "1.1.1.2"))
         stored.set()
-        await_only(asyncio.wait_for(go_on.wait(), 10))
+        await_only(asyncio.wait_for(go_on.wait(), 60))
 
     def destroy(connection: Connection):
         number = versions.begin(connection, filled.collection)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from sqlalchemy import Connection, insert
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.access.callers import OWNER, STRANGER, Caller
 from app.archive import Archive
@@ -15,7 +16,7 @@ from app.main import create_app
 from app.models.types import now
 from app.registry import rights
 from app.registry.tables import COLLECTION, PERSON, SITE, UNIT
-from app.routers.dependencies import get_caller
+from app.routers.dependencies import CALLER
 from app.settings import Settings
 
 HOST = "http://localhost:8080"
@@ -26,7 +27,6 @@ class House:
     """A running application: `owner`, `stranger` and whoever is made are its clients."""
 
     app: FastAPI
-    callers: dict[str, Caller]
     clients: dict[str, httpx.AsyncClient]
 
     @property
@@ -45,13 +45,18 @@ class House:
     def client(self, caller: Caller) -> httpx.AsyncClient:
         """Requests as this caller's."""
         key = repr(caller)
-        self.callers[key] = caller
         if key not in self.clients:
-            transport = httpx.ASGITransport(self.app, raise_app_exceptions=True)
-            self.clients[key] = httpx.AsyncClient(
-                transport=transport, base_url=HOST, headers={"x-test-caller": key}
-            )
+            transport = httpx.ASGITransport(self._sent_by(caller), raise_app_exceptions=True)
+            self.clients[key] = httpx.AsyncClient(transport=transport, base_url=HOST)
         return self.clients[key]
+
+    def _sent_by(self, caller: Caller) -> ASGIApp:
+        """The application, which has found out already who sends it requests."""
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await self.app({**scope, CALLER: caller}, receive, send)
+
+        return app
 
     async def write(self, work: Callable[[Connection], Any]) -> Any:
         """Run work in a transaction that changes who may do what."""
@@ -100,12 +105,8 @@ class House:
 async def opened(settings: Settings) -> AsyncIterator[House]:
     """The application for these settings, running."""
     app = create_app(settings)
-    house = House(app, {}, {})
+    house = House(app, {})
 
-    async def caller(request: Request) -> Caller:
-        return house.callers[request.headers["x-test-caller"]]
-
-    app.dependency_overrides[get_caller] = caller
     async with app.router.lifespan_context(app):
         yield house
         for client in house.clients.values():

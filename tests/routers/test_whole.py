@@ -20,7 +20,7 @@ from app.services import whole
 from app.settings import Settings
 from app.threads import in_thread
 from tests.instances import ct, part10
-from tests.live import serving
+from tests.live import serving, until
 from tests.postgres import cluster
 from tests.routers.callers import enrol, grant, recognise
 from tests.routers.versions_of import make, publish, send
@@ -219,8 +219,9 @@ async def test_a_slow_client_holds_nothing_but_the_next_page(
     monkeypatch.setattr(onward, "read", lambda *of: reads.append(of) or read(*of))
 
     async def waiting() -> None:
-        await asyncio.sleep(0.5)
         # The one being sent, the one behind it that showed that there is more, and the next.
+        await until(lambda: len(reads) == 3 and not granted.database._scans.borrowed_tokens)
+        await asyncio.sleep(0.3)
         assert len(reads) == 3
         assert granted.database._scans.borrowed_tokens == 0
 

@@ -19,7 +19,7 @@ def test_an_fsync_that_began_earlier_is_no_answer(tmp_path: Path) -> None:
     def fsync_directory(path: Path) -> None:
         with lock:
             began[0] += 1
-        time.sleep(0.002)
+        time.sleep(0.005)
         with lock:
             ended[0] += 1
 

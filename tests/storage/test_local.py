@@ -280,7 +280,7 @@ async def test_a_cancelled_put_never_removes_the_object_of_another(store: LocalS
 async def test_puts_at_once_share_fsyncs_of_their_directory(store: LocalStore, watch: Watch) -> None:
     await store.put(KEY, spooled(b"makes the directory"))
     watch.calls.clear()
-    watch.before = lambda name: time.sleep(0.01 if name == "fsync_directory" else 0)
+    watch.before = lambda name: time.sleep(0.05 if name == "fsync_directory" else 0)
     await asyncio.gather(*(store.put(f"{KEY[:-2]}{index}", spooled(b"x")) for index in range(10, 42)))
     assert watch.names().count("link") == 32
     assert 1 < watch.names().count("fsync_directory") < 16
