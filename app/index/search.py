@@ -66,7 +66,9 @@ def prepared(connection: Connection, query: Query, scope: Scope, viewer: Viewer)
     ask = _Asking(connection, compiler.parameters(values, scope, viewer), _is_common(form, values))
     if form.modality:
         [share] = ask.rows(compiler.modality_share, form.modality, *seen)
-        form = replace(form, rare=_is_rare(query, share.alike, share.studies))
+        rare = _is_rare(query, share.alike, share.studies)
+        # Where few of the newest studies have it, many are passed over, as if the page were far down.
+        form = replace(form, rare=rare, deep=form.deep or (not rare and form.level == Level.STUDY))
     way = _Way()
     if limit := _pattern(form):
         in_order = _in_order(connection, form, limit)
