@@ -16,8 +16,9 @@ from app.query.ast import Condition, DateTimeRange, Fuzzy, OneOf, PersonName, Ra
 WORDS = "_words"
 
 _WILDCARD = re.compile(r"[*?]")
-#: What an index finds a form of LIKE by: its first character, or three that are in every alphabet.
-_TELLING = re.compile(r"^[^%_]|[0-9A-Za-z]{3}")
+#: What an index finds a form of LIKE by: its first character, or three that are in every alphabet; of which
+#: one may be where a word begins or ends.
+_TELLING = re.compile(r"^[^%_]|[0-9A-Za-z]{3}|(/[%_/]|[^\w%/])[0-9A-Za-z]{2}|[0-9A-Za-z]{2}(/[%_/]|[^\w%/])")
 _ESCAPED = {"%": "/%", "_": "/_", "/": "//"}
 _LIKE = {"*": "%", "?": "_", **_ESCAPED}
 _LAST = chr(0x10FFFF)
