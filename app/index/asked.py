@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from app.dicom.attributes import Attribute
-from app.index.comparisons import Comparison, comparison, is_pattern, lifted
-from app.query.ast import Carrying, Level, Query, Universal
+from app.index.comparisons import Comparison, comparison, is_pattern, is_telling, lifted
+from app.query.ast import Carrying, Condition, Level, Query, Universal
 from app.query.conditions import attributes as constrained
 from app.query.returned import sources
 from app.query.searchable import MODALITIES_IN_STUDY
@@ -23,6 +23,8 @@ class Limit:
 
     attribute: Attribute
     comparison: Comparison
+    #: Whether the values tell enough for any index to lead to what fulfils it.
+    telling: bool = True
 
     @property
     def is_pattern(self) -> bool:
@@ -57,6 +59,8 @@ class Asked:
     found: bool = False
     #: The condition that so many studies fulfil that a page of the newest is soon full.
     walked: Limit | None = None
+    #: How these are walked: all of them, the nearest alone, or those that were all listed in one pass.
+    reach: Literal["", "near", "listed"] = ""
 
     @property
     def modality(self) -> Limit | None:
@@ -74,7 +78,7 @@ def asked(query: Query) -> tuple[Asked, dict[str, Any]]:
         key=lambda found: constrained(found)[0].keyword not in _UNIQUE,
     )
     values: dict[str, Any] = {}
-    limits = [Limit(constrained(found)[0], lifted(comparison(found), values)) for found in limiting]
+    limits = [_limit(found, values) for found in limiting]
     by_row = [found for found in limits if found.attribute.keyword != MODALITIES_IN_STUDY]
     tagged = any(isinstance(found, Carrying) for found in query.conditions)
     form = Asked(
@@ -87,6 +91,11 @@ def asked(query: Query) -> tuple[Asked, dict[str, Any]]:
         deep=query.level == Level.STUDY and query.offset >= DEEP,
     )
     return form, {**address, **values, **_page(query)}
+
+
+def _limit(condition: Condition, values: dict[str, Any]) -> Limit:
+    made = lifted(comparison(condition), values)
+    return Limit(constrained(condition)[0], made, is_telling(made, values))
 
 
 def _page(query: Query) -> dict[str, int]:

@@ -5,7 +5,7 @@ statement is made once for all searches that differ in nothing else.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,9 @@ from app.query.ast import Condition, DateTimeRange, Fuzzy, OneOf, PersonName, Ra
 WORDS = "_words"
 
 _WILDCARD = re.compile(r"[*?]")
-#: What an index finds a form of LIKE by: its first character, or three that are in every alphabet.
-_TELLING = re.compile(r"^[^%_]|[0-9A-Za-z]{3}")
+#: What an index finds a form of LIKE by: its first character, or three that are in every alphabet; of which
+#: one may be where a word begins or ends.
+_TELLING = re.compile(r"^[^%_]|[0-9A-Za-z]{3}|(/[%_/]|[^\w%/])[0-9A-Za-z]{2}|[0-9A-Za-z]{2}(/[%_/]|[^\w%/])")
 _ESCAPED = {"%": "/%", "_": "/_", "/": "//"}
 _LIKE = {"*": "%", "?": "_", **_ESCAPED}
 _LAST = chr(0x10FFFF)
@@ -70,6 +71,15 @@ def is_telling(found: Comparison, values: Mapping[str, Any]) -> bool:
     if isinstance(found, Joined):
         return all(is_telling(part, values) for part in found.parts)
     return found.operator != "like" or bool(_TELLING.search(values[found.value]))
+
+
+def alternatives(found: Comparison) -> Iterator[Comparison]:
+    """The comparisons of which one is to hold, each with columns that an index of its own may lead to."""
+    if isinstance(found, Joined) and found.operator == "or":
+        for part in found.parts:
+            yield from alternatives(part)
+    else:
+        yield found
 
 
 def like(column: tuple[Any, ...], pattern: str) -> Comparison:
@@ -171,9 +181,20 @@ def _moments(condition: DateTimeRange) -> Comparison:
 def _person_name(condition: PersonName) -> Comparison:
     columns = [(condition.attribute, group) for group in GROUPS]
     if condition.any_group:
-        return _any(tuple(_any_like(column, condition.groups[0]) for column in columns))
+        return _any(tuple(_group(column, condition.groups[0]) for column in columns))
     asked = zip(columns, condition.groups, strict=True)
-    return _all(tuple(_any_like(column, patterns) for column, patterns in asked if patterns))
+    return _all(tuple(_group(column, patterns) for column, patterns in asked if patterns))
+
+
+def _group(column: tuple[Any, ...], patterns: tuple[str, ...]) -> Comparison:
+    """A group of a name matches. Most names have the first alone: indexes of the others lead past these where
+    there is no beginning to find texts by.
+    """
+    found = _any_like(column, patterns)
+    may_be_empty = not all(pattern.strip("*") for pattern in patterns)
+    if may_be_empty or not column[1] or not any(pattern.startswith(("*", "?")) for pattern in patterns):
+        return found
+    return _all((Compare(column, ">", ""), found))
 
 
 def _fuzzy(condition: Fuzzy) -> Comparison:

@@ -1,22 +1,28 @@
 """A Query becomes SQL: one statement for the page of results, the scope inside it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     ColumnElement,
     FromClause,
+    GenerativeSelect,
     Select,
     bindparam,
     func,
     literal,
+    literal_column,
     select,
+    union_all,
 )
 
 from app.index import order, visible
 from app.index import scope as scopes
 from app.index.asked import Asked, Limit, asked
+from app.index.comparisons import alternatives
 from app.index.predicates import by_name, columns_of
 from app.index.scope import Scope, series_conditions, study_conditions
 from app.index.tables import (
@@ -36,8 +42,9 @@ from app.viewer import Viewer
 
 #: A modality of so many series is common, in whatever archive.
 MANY = 1_000
-#: So many studies at most are looked up before a search: where there are more, a page is soon full.
-MOST_FOUND = 4_000
+#: So many studies at most are looked up before a search: where there are more, a page is soon full, most
+#: likely from so many of the newest.
+MOST_FOUND, NEAR = 2_000, 2_500
 
 _SERIES_OF_STUDY = named(SERIES, "series_of_study")
 _TABLES: dict[Level, FromClause] = {Level.STUDY: STUDY, Level.SERIES: SERIES, Level.INSTANCE: INSTANCE}
@@ -118,15 +125,22 @@ def candidates(
     return _matching(columns, form, scope, viewer).params(parameters(values, scope, viewer))
 
 
-def matching(limit: Limit, telling: bool) -> Select[Any]:
-    """The rows of studies that fulfil it, MOST_FOUND at most, read off an index that has its columns.
+def matching(limit: Limit) -> Select[Any]:
+    """The rows of studies that fulfil it, MOST_FOUND at most. Executed with `parameters`."""
+    found = _listed(limit).subquery("found")
+    return select(found.c.id).limit(page_limit("most"))
 
-    Where the pattern tells too little for an index of trigrams, all rows are sooner looked through. Executed
-    with `parameters`.
+
+def newest(form: Asked, scope: Scope, viewer: Viewer) -> Select[Any]:
+    """The rows of studies that are seen and match, MOST_FOUND at most, these in order. Executed with
+    `parameters`.
+
+    For PostgreSQL, which reads rows of the table for `matching` as well.
     """
-    own = _own(limit, Level.STUDY)
-    found = select(STUDY.c.id).where(own if telling else row_by_row(own))
-    return found.limit(page_limit("most"))
+    keys = tuple(STUDY.c["study_date", "study_time", "study_instance_uid", "id"])
+    found = _matching(keys, form, scope, viewer).limit(page_limit("most")).subquery("found")
+    date, time, uid, own = found.c
+    return select(own).order_by(date.desc(), time.desc(), uid, own)
 
 
 def modality_share(modality: Limit, scope: Scope, viewer: Viewer) -> Select[Any]:
@@ -153,7 +167,7 @@ def remaining(
 
 def parameters(values: Mapping[str, Any], scope: Scope, viewer: Viewer) -> dict[str, Any]:
     """What statements of the query, the scope and the viewer are executed with."""
-    return {**values, "many": MANY, "most": MOST_FOUND, **scopes.parameters(scope, viewer)}
+    return {**values, "many": MANY, "most": MOST_FOUND, "near": NEAR, **scopes.parameters(scope, viewer)}
 
 
 def _addresses(form: Asked, scope: Scope, viewer: Viewer) -> Select[Any]:
@@ -177,7 +191,7 @@ def _matching(
         select(*columns)
         .select_from(_from(form.level, with_study=with_study))
         .where(*_address(form), *_conditions(form, scope, viewer), *_seen(form.level, scope, viewer))
-        .where(*order.behind(form))
+        .where(*order.behind(form), *order.near(form))
     )
 
 
@@ -210,7 +224,7 @@ def _seen(level: Level, scope: Scope, viewer: Viewer) -> list[ColumnElement[bool
 def _conditions(form: Asked, scope: Scope, viewer: Viewer) -> list[ColumnElement[bool]]:
     in_items = [found for found in form.limits if len(found.attribute.path) > 1]
     own = [found for found in form.limits if found not in in_items and found != form.modality]
-    conditions = [_walked(found) if found == form.walked else _own(found, form.level) for found in own]
+    conditions = [_walked(found, form) if found == form.walked else _own(found, form.level) for found in own]
     if form.found:
         conditions.append(one_of(STUDY.c.id, "found"))
     if form.modality:
@@ -224,10 +238,28 @@ def _own(found: Limit, level: Level) -> ColumnElement[bool]:
     return by_name(found.comparison, columns_of(_TABLES[BY_PATH[found.attribute.path].level]))
 
 
-def _walked(found: Limit) -> ColumnElement[bool]:
-    """The same, looked at study by study: as an expression no index has it."""
+def _walked(found: Limit, form: Asked) -> ColumnElement[bool]:
+    """The same, looked at study by study: as an expression no index has it. Or each study is looked for
+    among all that fulfil it, which needs none of their rows.
+    """
+    if form.reach == "listed":
+        # As a sum, which no key is: SQLite too looks for each study, in the order of the page.
+        own: ColumnElement[int] = STUDY.c.id + literal_column("0", BigInteger)
+        return row_by_row(own.in_(_listed(found)))
     column = columns_of(STUDY)
     return row_by_row(by_name(found.comparison, lambda *of: column(*of).concat("")))
+
+
+def _listed(limit: Limit) -> GenerativeSelect:
+    """The rows of studies that fulfil it, read off indexes that have its columns; some perhaps twice.
+
+    Where the patterns tell too little for an index of trigrams, PostgreSQL sooner looks through all rows.
+    """
+    if not limit.telling:
+        return select(STUDY.c.id).where(row_by_row(_own(limit, Level.STUDY)))
+    each = [replace(limit, comparison=found) for found in alternatives(limit.comparison)]
+    rows = [select(STUDY.c.id).where(_own(one, Level.STUDY)) for one in each]
+    return union_all(*rows) if len(rows) > 1 else rows[0]
 
 
 def _has_modality(form: Asked, found: Limit, scope: Scope, viewer: Viewer) -> ColumnElement[bool]:

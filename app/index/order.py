@@ -7,10 +7,22 @@ behind a row costs the same however far down that is, and what comes or goes bef
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from sqlalchemy import BigInteger, Column, ColumnElement, Text, and_, bindparam, func, literal, or_, tuple_
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Text,
+    and_,
+    bindparam,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+)
 
 from app.index.asked import Asked
-from app.index.tables import INSTANCE, SERIES, STUDY
+from app.index.tables import INSTANCE, SERIES, STUDY, named, page_limit
 from app.models.types import Key
 from app.query.ast import Level
 
@@ -58,6 +70,18 @@ def behind(form: Asked) -> list[ColumnElement[bool]]:
         return [_later(form)]
     number = func.coalesce(_NUMBER[form.level], literal(_LAST, BigInteger))
     return [or_(number > _BEHIND_NUMBER, and_(number == _BEHIND_NUMBER, _later(form)))]
+
+
+def near(form: Asked) -> list[ColumnElement[bool]]:
+    """That a study is among so many of the newest, whoever sees these, where the form asks for that: it is of
+    a later date than the first beyond. So there may be fewer, or none, but a page full of them is whole.
+    """
+    if form.reach != "near":
+        return []
+    others = named(STUDY, "newer_study")
+    newest = others.c.study_date.desc(), others.c.study_time.desc(), others.c.study_instance_uid, others.c.id
+    bound = select(others.c.study_date).order_by(*newest).limit(1).offset(page_limit("near"))
+    return [STUDY.c.study_date > bound.scalar_subquery()]
 
 
 def steps(level: Level) -> tuple[Literal["alike", "beyond"], ...]:

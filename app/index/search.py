@@ -13,7 +13,6 @@ from sqlalchemy import ColumnElement, Connection, Row, Select
 
 from app.index import beyond, compiler, study_counts, tag_quick, tag_studies
 from app.index.asked import Asked, Limit, asked
-from app.index.comparisons import is_telling
 from app.index.results import Results
 from app.index.scope import Scope, shape
 from app.index.tables import listed
@@ -67,12 +66,21 @@ def prepared(connection: Connection, query: Query, scope: Scope, viewer: Viewer)
     ask = _Asking(connection, compiler.parameters(values, scope, viewer), _is_common(form, values))
     if form.modality:
         [share] = ask.rows(compiler.modality_share, form.modality, *seen)
-        form = replace(form, rare=_is_rare(query, share.alike, share.studies))
+        rare = _is_rare(query, share.alike, share.studies)
+        # Where few of the newest studies have it, many are passed over, as if the page were far down.
+        form = replace(form, rare=rare, deep=form.deep or (not rare and form.level == Level.STUDY))
+    way = _Way()
     if limit := _pattern(form):
-        found = ask.rows(compiler.matching, limit, is_telling(limit.comparison, values))
-        ask.parameters["found"] = listed(row.id for row in found)
-        form = _looked_up(form, limit) if len(found) < compiler.MOST_FOUND else replace(form, walked=limit)
-    way = _Way(listed=form.found)
+        in_order = _in_order(connection, form, limit)
+        found = ask.rows(compiler.newest, form, *seen) if in_order else ask.rows(compiler.matching, limit)
+        ids = [row.id for row in found]
+        ask.parameters["found"] = listed(ids)
+        if len(ids) < compiler.MOST_FOUND:
+            form, way = _looked_up(form, limit), _Way(listed=True, ids=ids if in_order else None)
+        else:
+            form = replace(form, walked=limit)
+            enough = in_order and len(ids) >= query.offset + query.limit + MOST_REMAINING
+            way = _Way(following=MOST_REMAINING if enough else None)
     if form.tagged and (known := _told(ask, query, scope, seen)):
         form = replace(form, tagged=False)
         ask = replace(ask, parameters={**ask.parameters, **known.parameters}, common=True)
@@ -84,12 +92,13 @@ def prepared(connection: Connection, query: Query, scope: Scope, viewer: Viewer)
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """How rows are found: by what on the tag index; whether few are to be put in order, all at once; and how
-    many results follow a page after which there are more, where that is known.
+    """How rows are found: by what on the tag index; whether few are to be put in order, all at once, and the
+    rows if they are; and how many results follow a page after which there are more, where that is known.
     """
 
     carried: Predicates = ()
     listed: bool = False
+    ids: Sequence[int] | None = None
     following: int | None = None
 
 
@@ -114,12 +123,28 @@ class Prepared:
         """The page's rows, and how many results follow, or None: then that is yet to be counted."""
         ask, limit = self.ask, self.query.limit
         if self.way.listed:
-            ask.parameters["ordered"] = limit + MOST_REMAINING
-            ids = [row.id for row in ask.rows(compiler.ordered, self.form, *self.seen, self.way.carried)]
+            ids = self._ordered()
             ask.parameters["shown"] = listed(ids[:limit])
             return ask.rows(compiler.page_of, self.form, *self.seen), max(0, len(ids) - limit)
-        rows = self.rows()
+        rows = self._walk() if self.form.walked else self.rows()
         return (rows[:limit], self.way.following or self._many()) if len(rows) > limit else (rows, 0)
+
+    def _ordered(self) -> Sequence[int]:
+        """The page's rows, in order, and so many more as are counted."""
+        query, ask, wanted = self.query, self.ask, self.query.limit + MOST_REMAINING
+        if self.way.ids is not None:
+            return self.way.ids[query.offset : query.offset + wanted]
+        ask.parameters["ordered"] = wanted
+        return [row.id for row in ask.rows(compiler.ordered, self.form, *self.seen, self.way.carried)]
+
+    def _walk(self) -> Sequence[Row[Any]]:
+        """The same of what many studies fulfil: the newest that do may be far down, and none of the nearest
+        does.
+        """
+        near = replace(self, form=replace(self.form, reach="near")).rows()
+        if len(near) > self.query.limit:
+            return near
+        return replace(self, form=replace(self.form, reach="listed", deep=True)).rows()
 
     def _many(self) -> int | None:
         """As many as are ever counted, where so many follow among the rows that were looked up alone."""
@@ -216,6 +241,15 @@ def _pattern(form: Asked) -> Limit | None:
     """A condition on studies of which the rows are to be looked up beforehand, if there is one."""
     own = (limit for limit in form.limits if limit.attribute.keyword in INDEXED and limit.is_pattern)
     return next(own, None) if form.level == Level.STUDY else None
+
+
+def _in_order(connection: Connection, form: Asked, limit: Limit) -> bool:
+    """Whether studies are looked up as they are shown: where their rows are read for that all the same, and
+    nothing but the pattern is asked, so that those that match are as many as those that are seen.
+    """
+    return (
+        connection.dialect.name != "sqlite" and limit.telling and form.limits == (limit,) and not form.tagged
+    )
 
 
 def _looked_up(form: Asked, limit: Limit) -> Asked:

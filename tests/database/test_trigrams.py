@@ -78,9 +78,19 @@ async def test_without_the_extension_all_is_found_as_well(unprivileged_url, empt
 
 @pytest.mark.parametrize(
     ("asked", "telling"),
-    [("TC*", True), ("*CGA*", True), ("*GA*", False), ("*G?A-0*", False), ("*", False), ("TCGA", True)],
+    [
+        ("TC*", True),
+        ("*CGA*", True),
+        ("*_CC*", True),
+        ("*CC-*", True),
+        ("*GA*", False),
+        ("*?GA*", False),
+        ("*G?A-0*", False),
+        ("*", False),
+        ("TCGA", True),
+    ],
 )
-def test_a_pattern_tells_enough_by_its_beginning_or_three_letters(asked, telling):
+def test_a_pattern_tells_enough_by_its_beginning_three_letters_or_two_at_the_end_of_a_word(asked, telling):
     values = {}
     for condition in qido.parse(Level.STUDY, Resource(), [("PatientID", asked)]).conditions:
         made = lifted(comparison(condition), values) if asked != "*" else None

@@ -446,6 +446,31 @@ async def test_every_value_against_every_pattern(database: Database) -> None:
             )
 
 
+@PAGES
+@given(
+    archive=archives.archives(),
+    key=st.sampled_from(("PatientName", "PatientID", "StudyDescription")),
+    data=st.data(),
+    most=st.sampled_from((0, 1, 2)),
+    near=st.sampled_from((0, 1, 3, 100)),
+    size=st.integers(1, 2),
+)
+async def test_pages_of_a_pattern_that_many_studies_match(
+    database: Database, archive: list[SeriesRow], key: str, data: Any, most: int, near: int, size: int
+) -> None:
+    """Looked for among the newest, among all that were listed, or put in order."""
+    await database.write(lambda connection: archives.put(connection, archive))
+    more = data.draw(st.sampled_from(({}, {"StudyDate": "19000101-"}, {"ModalitiesInStudy": "CT"})))
+    units = data.draw(SEERS)
+    asked = Asked(STUDY, (None, None), {key: data.draw(STUDY_KEYS[key]), **more}, False, None, units)
+    whole = oracle.answer(archive, asked)
+    with patch.multiple(compiler, MOST_FOUND=most, NEAR=near):
+        for offset in range(len(whole) + 1):
+            results, page = await _pages(database, asked, limit=size, offset=offset)
+            assert _addresses(results, STUDY) == whole[offset : offset + size]
+            assert page.remaining == max(0, len(whole) - offset - size)
+
+
 async def test_every_moment_against_every_range(database: Database) -> None:
     dates, times = ("20200101", "20200102", "20200103", ""), ("0900", "101530.5", "2359", "")
     moments = [(date, time) for date in dates for time in times]
