@@ -126,7 +126,7 @@ class Prepared:
         if not self.form.walked:
             return None
         form = replace(_looked_up(self.form, self.form.walked), walked=None)
-        [row] = self.ask.rows(study_counts.counted, form, *self.seen, self.way.carried, False, False)
+        [row] = self.ask.rows(study_counts.counted, form, *self.seen, self.way.carried, False, None)
         return MOST_REMAINING if row.following == MOST_REMAINING else None
 
     def completed(
@@ -137,7 +137,7 @@ class Prepared:
         """
         query, ask = self.query, self.ask
         wants_counts = bool(rows) and not study_counts.COUNTS.isdisjoint(wanted(query))
-        first = wants_counts and beyond.is_of_series(query)
+        first = beyond.first(query) if wants_counts else None
         studies = {row[0] for row in rows}
         known = {study: known[study] for study in studies & known.keys()}
         uncounted = studies if first else studies - known.keys()
@@ -148,7 +148,7 @@ class Prepared:
             rest = replace(self.form, walked=None) if following is None else None
             groups = ask.rows(study_counts.counted, rest, *self.seen, self.way.carried, counting, first)
         counts = {**known, **(study_counts.grouped(groups) if counting else {})}
-        firsts = study_counts.first_series(groups) if first else {}
+        firsts = study_counts.firsts(groups, first) if first else {}
         own = beyond.read(ask.connection, query, self.scope, self.viewer, rows, firsts)
         return Read(rows, groups[0].following if following is None else following, counts, own)
 
