@@ -199,8 +199,7 @@ def _gathered(ask: _Asking, known: Rows, wanted: int, seen: tuple[Scope, Viewer]
         ask.parameters.update(bounds)
         return [row.uid for row in ask.rows(tag_studies.studies, *seen, len(known.values))]
 
-    windows = () if ask.connection.dialect.name == "sqlite" else tag_studies.WINDOWS
-    return tag_studies.gather(studies, known.counts[0], known.few, wanted, windows)
+    return tag_studies.gather(studies, known.counts[0], known.few, wanted)
 
 
 @lru_cache(KEPT)
@@ -228,7 +227,7 @@ def _told(ask: "_Asking", query: Query, scope: Scope, seen: tuple[Scope, Viewer]
     if known is None or len(ask.parameters) > MOST_VALUES:
         return None
     ask = replace(ask, parameters={**ask.parameters, **known.parameters}, common=True)
-    many = () if scope.alone else tag_quick.walks_later(ask.connection, known)
+    many = () if scope.alone else tag_quick.walks_later(known)
     shared = any(ask.rows(tag_quick.is_shared, *seen, *each) for each in enumerate(many))
     return None if shared else known
 
