@@ -4,18 +4,16 @@ Of a study, its series are asked in the order in which they were stored: their r
 is wanted, else the first instance of each.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
-import orjson
 from sqlalchemy import Connection, Row, Select, func, select
 
 from app.errors import InvalidQuery
 from app.index import visible
 from app.index.scope import Scope, parameters, shape
-from app.index.stored_form import decode_elements, decode_json
+from app.index.stored_form import decode_elements, decode_some
 from app.index.tables import INSTANCE, SERIES, listed, one_of
 from app.query.ast import Level, Query
 from app.query.elements import Elements, is_private, pieces
@@ -31,10 +29,14 @@ Address = tuple[str, ...]
 T = TypeVar("T")
 
 
-def is_of_series(query: Query) -> bool:
-    """Whether series rows keep all of what is beyond the page's own."""
+def first(query: Query) -> Level | None:
+    """Of what each study's first is to be known: its series, where those keep all that is beyond the page's
+    own, or its instances; None if nothing is.
+    """
     keys = beyond(query)
-    return bool(keys) and kept_by_series(keys)
+    if not keys or query.level != Level.STUDY:
+        return None
+    return Level.SERIES if kept_by_series(keys) else Level.INSTANCE
 
 
 def read(
@@ -43,41 +45,38 @@ def read(
     scope: Scope,
     viewer: Viewer,
     rows: Sequence[Row[Any]],
-    first: Mapping[str, bytes],
+    firsts: Mapping[str, Any],
 ) -> dict[Address, Elements]:
     """By the UIDs of each row. Raises InvalidQuery where the page's studies have too many series.
 
-    `first` is what the first series of each study keeps, if the query `is_of_series`.
+    `firsts` is of each study what its first series keeps, or the row of its first instance.
     """
     keys = beyond(query)
     if not keys or not rows:
         return {}
-    seen, values = shape(scope, viewer), parameters(scope, viewer)
-    uids = {row[query.level - 1] for row in rows}
-    if not is_of_series(query):
-        found = connection.execute(_first_instances(query.level, *seen), values | {"uids": listed(uids)})
-        return _looked_into(connection, query.level, [(uid, row) for uid, row in _bounded(found)], keys)
-    # Hardly ever do the others have what the first one has not.
-    known = _gathered({}, _of_series(first.items(), keys))
-    open_ones = [uid for uid in uids if len(known.get((uid,), ())) < len(keys)]
-    if not open_ones:
-        return known
-    others = _bounded(connection.execute(_series(*seen), values | {"uids": listed(open_ones)}))
-    return _gathered(known, _of_series([(row[0], row[1]) for row in others], keys))
+    level, seen = query.level, shape(scope, viewer)
+    uids = firsts if level == Level.STUDY else {row[level - 1] for row in rows}
+
+    def others(statement: Select[Any], known: Mapping[Address, Elements]) -> list[Any]:
+        """Of what has not everything yet: hardly ever do others have what the first one has not."""
+        if not (lacking := _lacking(uids, known, keys)):
+            return []
+        values = parameters(scope, viewer) | {"uids": listed(lacking)}
+        return _bounded(connection.execute(statement, values))
+
+    if first(query) == Level.SERIES:
+        known = _gathered({}, _of_series(firsts.items(), keys))
+        return _gathered(known, _of_series(others(_series(*seen), known), keys))
+    known = _gathered({}, _of_instances(connection, level, firsts.values(), keys))
+    more = [row for uid, row in others(_first_instances(level, *seen), known) if row != firsts.get(uid)]
+    return _gathered(known, _of_instances(connection, level, more, keys))
 
 
-def _looked_into(
-    connection: Connection, level: Level, found: Iterable[tuple[str, int]], keys: Sequence[str]
-) -> dict[Address, Elements]:
-    """From the first instance of all, and from those of other series where that has not everything."""
-    held: dict[str, list[int]] = defaultdict(list)
-    for uid, instance in found:
-        held[uid].append(instance)
-    first = {uid: min(instances) for uid, instances in held.items()}
-    known = _gathered({}, _of_instances(connection, level, first.values(), keys))
-    whole = {address[-1] for address, own in known.items() if len(own) == len(keys)}
-    others = (each for uid in held.keys() - whole for each in held[uid] if each != first[uid])
-    return _gathered(known, _of_instances(connection, level, others, keys))
+def _lacking(uids: Iterable[str], known: Mapping[Address, Elements], keys: Sequence[str]) -> list[str]:
+    """Those of which not all is known: each key, and of private ones each creator."""
+    private = {(key[:4], key[8:]) for key in keys if "[" in key}
+    held = {address[-1]: len(own) for address, own in known.items()}
+    return [uid for uid in uids if held.get(uid, 0) < len(keys) + len(private)]
 
 
 def _of_series(found: Iterable[tuple[str, bytes]], keys: Sequence[str]) -> Iterator[tuple[Address, Elements]]:
@@ -92,8 +91,8 @@ def _of_instances(
     connection: Connection, level: Level, instances: Iterable[int], keys: Sequence[str]
 ) -> Iterator[tuple[Address, Elements]]:
     for row in _read(connection, sorted(instances)):
-        attributes = orjson.loads(decode_json(row.dicom_json))
-        yield tuple(row[:level]), pieces(without_bulkdata(picked(attributes, keys)))
+        attributes = picked(decode_some(row.dicom_json, keys), keys)
+        yield tuple(row[:level]), pieces(without_bulkdata(attributes))
 
 
 def _gathered(

@@ -151,7 +151,7 @@ class Prepared:
         if not self.form.walked:
             return None
         form = replace(_looked_up(self.form, self.form.walked), walked=None)
-        [row] = self.ask.rows(study_counts.counted, form, *self.seen, self.way.carried, False, False)
+        [row] = self.ask.rows(study_counts.counted, form, *self.seen, self.way.carried, False, None)
         return MOST_REMAINING if row.following == MOST_REMAINING else None
 
     def completed(
@@ -162,7 +162,7 @@ class Prepared:
         """
         query, ask = self.query, self.ask
         wants_counts = bool(rows) and not study_counts.COUNTS.isdisjoint(wanted(query))
-        first = wants_counts and beyond.is_of_series(query)
+        first = beyond.first(query) if wants_counts else None
         studies = {row[0] for row in rows}
         known = {study: known[study] for study in studies & known.keys()}
         uncounted = studies if first else studies - known.keys()
@@ -173,7 +173,7 @@ class Prepared:
             rest = replace(self.form, walked=None) if following is None else None
             groups = ask.rows(study_counts.counted, rest, *self.seen, self.way.carried, counting, first)
         counts = {**known, **(study_counts.grouped(groups) if counting else {})}
-        firsts = study_counts.first_series(groups) if first else {}
+        firsts = study_counts.firsts(groups, first) if first else {}
         own = beyond.read(ask.connection, query, self.scope, self.viewer, rows, firsts)
         return Read(rows, groups[0].following if following is None else following, counts, own)
 
@@ -224,8 +224,7 @@ def _gathered(ask: _Asking, known: Rows, wanted: int, seen: tuple[Scope, Viewer]
         ask.parameters.update(bounds)
         return [row.uid for row in ask.rows(tag_studies.studies, *seen, len(known.values))]
 
-    windows = () if ask.connection.dialect.name == "sqlite" else tag_studies.WINDOWS
-    return tag_studies.gather(studies, known.counts[0], known.few, wanted, windows)
+    return tag_studies.gather(studies, known.counts[0], known.few, wanted)
 
 
 @lru_cache(KEPT)
@@ -262,7 +261,7 @@ def _told(ask: "_Asking", query: Query, scope: Scope, seen: tuple[Scope, Viewer]
     if known is None or len(ask.parameters) > MOST_VALUES:
         return None
     ask = replace(ask, parameters={**ask.parameters, **known.parameters}, common=True)
-    many = () if scope.alone else tag_quick.walks_later(ask.connection, known)
+    many = () if scope.alone else tag_quick.walks_later(known)
     shared = any(ask.rows(tag_quick.is_shared, *seen, *each) for each in enumerate(many))
     return None if shared else known
 

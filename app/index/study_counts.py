@@ -11,8 +11,9 @@ from sqlalchemy import ColumnElement, Select, func, select
 from app.index import compiler, visible
 from app.index.asked import Asked
 from app.index.scope import Scope
-from app.index.tables import SERIES, named, one_of
+from app.index.tables import INSTANCE, SERIES, named, one_of
 from app.query.answer import StudyCounts
+from app.query.ast import Level
 from app.query.returned import STUDY_COUNTS
 from app.viewer import Viewer
 
@@ -23,43 +24,57 @@ COUNTS = frozenset(STUDY_COUNTS)
 
 
 def counted(
-    form: Asked | None, scope: Scope, viewer: Viewer, carried: Predicates, counting: bool, first: bool
+    form: Asked | None,
+    scope: Scope,
+    viewer: Viewer,
+    carried: Predicates,
+    counting: bool,
+    first: Level | None,
 ) -> Select[Any]:
     """Counts of the page's studies, if they are wanted, and of the results that follow, if there are."""
     following = [compiler.remaining(form, scope, viewer, carried).label("following")] if form else []
-    own: Select[Any] = _counts(scope, viewer, with_first=first) if counting else select()
+    own: Select[Any] = _counts(scope, viewer, first) if counting else select()
     return own.add_columns(*following)
 
 
 @cache
-def _counts(scope: Scope, viewer: Viewer, *, with_first: bool) -> Select[Any]:
+def _counts(scope: Scope, viewer: Viewer, first: Level | None) -> Select[Any]:
     """For each study of the parameter `studies` and each modality in it: its series and instances.
 
-    With what the first series of them keeps, in `attributes`, where that is wanted.
+    With the row of the first series or instance of them, where that level is given, and what that series
+    keeps.
     """
     key = (SERIES.c.study_instance_uid, SERIES.c.modality)
+    row = _first_instance() if first == Level.INSTANCE else SERIES.c.id
     groups = (
         select(
             *key,
             func.count().label("series"),
             func.sum(visible.instance_count(scope, viewer)).label("instances"),
-            func.min(SERIES.c.id).label("first"),
+            *((func.min(row).label("first"),) if first else ()),
         )
         .where(one_of(SERIES.c.study_instance_uid, "studies"), *visible.series(scope, viewer))
         .group_by(*key)
     )
-    if not with_first:
+    if first != Level.SERIES:
         return groups
-    found, first = groups.subquery("groups"), named(SERIES, "first_series")
-    return select(found, first.c.attributes).join(first, first.c.id == found.c.first)
+    found, its = groups.subquery("groups"), named(SERIES, "first_series")
+    return select(found, its.c.attributes).join(its, its.c.id == found.c.first)
+
+
+def _first_instance() -> ColumnElement[int]:
+    own = select(func.min(INSTANCE.c.id)).where(INSTANCE.c.series_row == SERIES.c.id)
+    return own.correlate(SERIES).scalar_subquery()
 
 
 # Rows by place, in the order of `_counts`: by name each value would cost as much as all of them do so.
 
 
-def first_series(groups: Iterable[Sequence[Any]]) -> dict[str, bytes]:
-    """What the first series of each study keeps."""
-    return {group[0]: group[5] for group in sorted(groups, key=itemgetter(4), reverse=True)}
+def firsts(groups: Iterable[Sequence[Any]], level: Level) -> dict[str, Any]:
+    """What the first series of each study keeps, or the row of its first instance, if it has any."""
+    found = [group for group in groups if group[4] is not None]
+    own = 5 if level == Level.SERIES else 4
+    return {group[0]: group[own] for group in sorted(found, key=itemgetter(4), reverse=True)}
 
 
 def grouped(groups: Iterable[Sequence[Any]]) -> dict[str, StudyCounts]:

@@ -5,18 +5,40 @@ for whole values or numbers; where a path overflows or values are too long to te
 `app.index.verify`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import product
 from sys import float_info
 from typing import Any
 
-from sqlalchemy import Connection, FromClause, Select, bindparam, func, select
+from sqlalchemy import (
+    Connection,
+    Double,
+    FromClause,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    true,
+    union_all,
+)
 
-from app.database.statements import Statement
+from app.database.statements import Row, Statement
 from app.index import tag_studies, visible
 from app.index.scope import Scope, series_conditions
-from app.index.tables import SERIES, SERIES_TAG_VALUE, TAG_PATH, TAG_VALUE, listed, named, one_of
+from app.index.tables import (
+    SERIES,
+    SERIES_TAG_VALUE,
+    TAG_PATH,
+    TAG_VALUE,
+    listed,
+    named,
+    one_of_few,
+    texts_of,
+)
 from app.index.tag_conditions import SOP_INSTANCE_UID, Predicate
 from app.index.tag_values import INDEXED
 from app.query.ast import Between, Carrying, Level, OneOf, Query, Tagged
@@ -38,6 +60,8 @@ class Rows:
     #: How many series carry them, counted so far as `few`: so many are many.
     counts: tuple[int, ...]
     few: int
+    #: How many series do not answer for their addresses, counted as far as `LATER`.
+    later: int
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -55,23 +79,25 @@ def find(connection: Connection, query: Query) -> Rows | None:
     tagged = [found for found in query.conditions if isinstance(found, Carrying)]
     if query.level == Level.INSTANCE or not all(map(_is_plain, tagged)):
         return None
-    found = [_values(connection, each) for each in tagged if isinstance(each, Tagged)]
-    values = [listed(rows) for rows in found if rows is not None]
+    keys = [found for found in tagged if isinstance(found, Tagged)]
+    rows = _lookup(tuple(len(_ranges(key)) for key in keys)).rows(connection, _asked(keys))
+    studies, later = rows[0][-2:] if rows else (0, 0)
+    found = [_passing(key, [row for row in rows if row[0] == place]) for place, key in enumerate(keys)]
+    values = [listed(passing) for passing in found if passing is not None]
     if len(values) < len(tagged):
         return None
-    [(studies,)] = _STUDIES.rows(connection)
     few = tag_studies.worth_listing(studies, query.offset + query.limit)
-    counted = [(_COUNT.rows(connection, {"values": each, "most": few})[0][0], each) for each in values]
-    counts, ordered = zip(*sorted(counted), strict=True)
-    return Rows(ordered, counts, few)
+    held = {f"tagged_{place}": each for place, each in enumerate(values)}
+    [counted] = _counts(len(values)).rows(connection, {**held, "most": few})
+    counts, ordered = zip(*sorted(zip(counted, values, strict=True)), strict=True)
+    return Rows(ordered, counts, few, later)
 
 
-def walks_later(connection: Connection, known: Rows) -> tuple[bool, ...]:
+def walks_later(known: Rows) -> tuple[bool, ...]:
     """For each value whether fewer series do not answer for their addresses than carry it; of no values, if
     all series do.
     """
-    [(later,)] = _LATER.rows(connection, {"most": LATER})
-    return tuple(count >= later for count in known.counts if later)
+    return tuple(count >= known.later for count in known.counts if known.later)
 
 
 def is_shared(scope: Scope, viewer: Viewer, place: int, many: bool) -> Select[Any]:
@@ -112,7 +138,7 @@ def _carries(series: FromClause, place: int, many: bool) -> Predicate:
 
 
 def _postings(place: int) -> Select[tuple[int]]:
-    value = one_of(SERIES_TAG_VALUE.c.value_id, f"tagged_{place}")
+    value = one_of_few(SERIES_TAG_VALUE.c.value_id, f"tagged_{place}")
     return select(SERIES_TAG_VALUE.c.series_id).where(value)
 
 
@@ -121,56 +147,86 @@ def _is_plain(found: Carrying) -> bool:
         isinstance(found, Tagged)
         and found.attribute.key != SOP_INSTANCE_UID
         and all(isinstance(test, OneOf | Between) or kind == NAME for kind, test in found.tests)
+        and all(len(text) < INDEXED for text in _texts(found))
     )
 
 
-def _values(connection: Connection, found: Tagged) -> list[int] | None:
+def _texts(found: Tagged) -> set[str]:
+    """The texts that are asked for."""
+    tests = (test for _, test in found.tests if isinstance(test, OneOf))
+    return {str(value) for test in tests for value in test.values}
+
+
+def _ranges(found: Tagged) -> list[tuple[float, float]]:
+    return [each for _, test in found.tests if isinstance(test, Between) for each in test.ranges]
+
+
+def _asked(keys: Sequence[Tagged]) -> dict[str, Any]:
+    """The parameters of `_lookup`; with the text that marks paths as overflowing."""
+    asked: dict[str, Any] = {"many": MOST, "late": LATER}
+    for place, key in enumerate(keys):
+        asked |= {f"path_{place}": key.attribute.key, f"texts_{place}": listed(["", *_texts(key)])}
+        for number, (low, high) in enumerate(_ranges(key)):
+            asked |= {f"low_{place}_{number}": low, f"high_{place}_{number}": min(high, float_info.max)}
+    return asked
+
+
+def _passing(found: Tagged, rows: Sequence[Row]) -> list[int] | None:
     """The rows that pass; None where some value may be longer than what is indexed, or a path overflows."""
-    tests = dict(found.tests)
-    paths = {row: KINDS[vr] for row, vr in _PATHS.rows(connection, {"path": found.attribute.key})}
-    asked = {str(value) for test in tests.values() if isinstance(test, OneOf) for value in test.values}
-    if NAME in paths.values() or any(len(text) >= INDEXED for text in asked):
+    tests, kinds = dict(found.tests), {KINDS[row[1]] for row in rows}
+    held = [row for row in rows if row[2] is not None]
+    if NAME in kinds or len(held) >= MOST or any(not text for _, _, _, text, *_ in held):
         return None
-    texts = listed(["", *asked])
-    rows = [row for path in paths for row in _VALUES.rows(connection, {"path": path, "texts": texts})]
-    if any(not text for _, _, text, _ in rows):
-        return None
-    ranges = [each for test in tests.values() if isinstance(test, Between) for each in test.ranges]
-    for path, (low, high) in product(paths, ranges):
-        between = {"path": path, "low": low, "high": min(high, float_info.max), "most": MOST}
-        rows += (more := _NUMBERS.rows(connection, between))
-        if len(more) == MOST:
-            return None
     passing = {
         row
-        for row, path, text, number in rows
-        if (test := tests.get(paths[path])) and holds(test, Form(text, number))
+        for _, vr, row, text, number, *_ in held
+        if (test := tests.get(KINDS[vr])) and holds(test, Form(text, number))
     }
     return sorted(passing)
 
 
-_PATHS = Statement(select(TAG_PATH.c.id, TAG_PATH.c.vr).where(TAG_PATH.c.path == bindparam("path")))
-# One path at a time: of lists PostgreSQL knows no length, and would rather read the whole table.
-_ROWS = select(*TAG_VALUE.c["id", "path_id", "text", "number"]).where(
-    TAG_VALUE.c.path_id == bindparam("path")
-)
-_VALUES = Statement(_ROWS.where(one_of(TAG_VALUE.c.text, "texts")))
-_NUMBERS = Statement(
-    _ROWS.where(TAG_VALUE.c.number >= bindparam("low"), TAG_VALUE.c.number <= bindparam("high")).limit(
-        bindparam("most")
-    )
-)
-_STUDIES = Statement(tag_studies.numbered())
-_LATER = Statement(
-    select(func.count()).select_from(
-        select(SERIES.c.id).where(~SERIES.c.first).limit(bindparam("most")).subquery("later")
-    )
-)
-_COUNT = Statement(
-    select(func.count()).select_from(
-        select(SERIES_TAG_VALUE.c.series_id)
-        .where(one_of(SERIES_TAG_VALUE.c.value_id, "values"))
-        .limit(bindparam("most"))
-        .subquery("postings")
-    )
-)
+@lru_cache(_KEPT)
+def _lookup(ranges: tuple[int, ...]) -> Statement:
+    """The dictionary's rows of each key's texts, and in so many ranges of each: the key's place, VR, row,
+    text and number. A key that occurs has a row at least for its VR.
+
+    With the number of studies that there may be, and of series that do not answer for their addresses.
+    """
+    parts = [
+        part
+        for place, count in enumerate(ranges)
+        for part in (_by_text(place), *(_by_number(place, number) for number in range(count)))
+    ]
+    later = select(SERIES.c.id).where(~SERIES.c.first).limit(bindparam("late")).subquery("later")
+    beside = [
+        tag_studies.numbered().scalar_subquery().label("studies"),
+        select(func.count()).select_from(later).scalar_subquery().label("later"),
+    ]
+    return Statement(select(union_all(*parts).subquery("found"), *beside))
+
+
+def _by_text(place: int) -> Select[Any]:
+    # One after the other, each in the index: PostgreSQL would rather read all values of a path.
+    texts, text = texts_of(f"texts_{place}")
+    same = and_(TAG_VALUE.c.path_id == TAG_PATH.c.id, TAG_VALUE.c.text == text)
+    return _of_path(place, TAG_PATH.join(texts, true()).outerjoin(TAG_VALUE, same))
+
+
+def _by_number(place: int, number: int) -> Select[Any]:
+    low, high = (bindparam(f"{end}_{place}_{number}", type_=Double) for end in ("low", "high"))
+    rows = _of_path(place, TAG_PATH.join(TAG_VALUE, TAG_VALUE.c.path_id == TAG_PATH.c.id))
+    within = rows.where(TAG_VALUE.c.number >= low, TAG_VALUE.c.number <= high).limit(bindparam("many"))
+    return select(within.subquery(f"within_{place}_{number}"))
+
+
+def _of_path(place: int, rows: FromClause) -> Select[Any]:
+    own = literal_column(str(place), Integer).label("place")
+    columns = own, TAG_PATH.c.vr, *TAG_VALUE.c["id", "text", "number"]
+    return select(*columns).select_from(rows).where(TAG_PATH.c.path == bindparam(f"path_{place}"))
+
+
+@lru_cache(_KEPT)
+def _counts(values: int) -> Statement:
+    """How many series carry each of so many values, counted as far as `most`."""
+    counted = (_postings(place).limit(bindparam("most")).subquery() for place in range(values))
+    return Statement(select(*(select(func.count()).select_from(each).scalar_subquery() for each in counted)))

@@ -11,20 +11,21 @@ from functools import lru_cache
 from math import isqrt
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, func, select
+from sqlalchemy import BigInteger, ColumnElement, Integer, Select, bindparam, func, select
 
 from app.index import visible
 from app.index.scope import Scope
-from app.index.tables import SERIES, SERIES_TAG_VALUE, STUDY, named, one_of
+from app.index.tables import SERIES, SERIES_TAG_VALUE, STUDY, looked_up, named, one_of, one_of_few
 from app.index.tag_conditions import Predicate
 from app.viewer import Viewer
 
 #: A value of so many series may always be listed.
 FEW = 2_000
-#: Postings that PostgreSQL walks at first for each study that is wanted, and then: before it knows of any
-#: study it has walked all that it may. SQLite stops when it has found enough.
-WINDOWS = (2, 16)
-_ALL = 1 << 40
+#: Of a value of many series some postings are walked at first, and then all: so many of them for each study
+#: that is wanted, and of so many series one, as those of a study come one after another.
+SOME, APART = 2, 8
+_ALL = {"window": 1 << 40, "apart": 1}
+_APART = bindparam("apart", type_=Integer)
 _KEPT = 64
 
 #: The studies of a statement that is executed with the parameters given here.
@@ -47,35 +48,35 @@ def worth_listing(studies: int, wanted: int) -> int:
     return max(FEW, isqrt(studies * wanted))
 
 
-def gather(ask: Ask, count: int, few: int, wanted: int, windows: Sequence[int]) -> Found:
+def gather(ask: Ask, count: int, few: int, wanted: int) -> Found:
     """All studies, where the rarest value has fewer than `few` postings, of which `count` were counted; else
     so many as are wanted, or all if there are fewer.
     """
     if count < few:
-        return Found(ask({"window": few, "most": few}), all=True)
-    uids: Sequence[str] = ()
-    for window in (*(wanted * times for times in windows), _ALL):
-        uids = ask({"window": window, "most": wanted})
-        if len(uids) >= wanted:
-            return Found(uids, all=False)
-    return Found(uids, all=True)
+        return Found(ask({**_ALL, "most": few}), all=True)
+    uids = ask({"window": SOME * wanted, "apart": APART, "most": wanted})
+    if len(uids) < wanted:
+        uids = ask({**_ALL, "most": wanted})
+    return Found(uids, all=len(uids) < wanted)
 
 
 def studies(scope: Scope, viewer: Viewer, count: int) -> Select[Any]:
     """The studies of the visible series that carry the first of `count` values, if they carry the others.
 
     Of each value the parameter `tagged_` and its place has the rows in the dictionary; the first is the
-    rarest. `window` postings that are seen are walked, and `most` studies found.
+    rarest. `window` postings of it are walked, of series `apart`, and `most` studies found.
     """
     series = named(SERIES, "carrying_series")
+    its = select(series.c.study_instance_uid).where(
+        series.c.id == SERIES_TAG_VALUE.c.series_id, *visible.series(scope, viewer, series)
+    )
     walked = (
-        select(series.c.study_instance_uid.label("uid"))
-        .select_from(SERIES_TAG_VALUE.join(series, series.c.id == SERIES_TAG_VALUE.c.series_id))
-        .where(_is_of(SERIES_TAG_VALUE, 0), *visible.series(scope, viewer, series))
+        select(its.correlate(SERIES_TAG_VALUE).scalar_subquery().label("uid"))
+        .where(_is_of(SERIES_TAG_VALUE, 0), SERIES_TAG_VALUE.c.series_id % _APART == 0)
         .limit(bindparam("window", type_=BigInteger))
         .subquery("walked")
     )
-    once = select(walked.c.uid).distinct().subquery("once")
+    once = select(walked.c.uid).where(walked.c.uid.is_not(None)).distinct().subquery("once")
     others = [_carries(once.c.uid, place, scope, viewer) for place in range(1, count)]
     return select(once.c.uid).where(*others).limit(bindparam("most", type_=BigInteger))
 
@@ -106,14 +107,12 @@ def _carries(study: ColumnElement[str], place: int, scope: Scope, viewer: Viewer
     its, seen = named(SERIES, "its_series"), named(SERIES, "seen_series")
     posting = named(SERIES_TAG_VALUE, "its_posting")
     is_seen = select(seen.c.id).where(seen.c.id == posting.c.series_id, *visible.series(scope, viewer, seen))
-    rows = (
-        select(its.c.id)
-        .select_from(its.join(posting, posting.c.series_id == its.c.id))
-        .where(its.c.study_instance_uid == study, _is_of(posting, place))
-        .where(is_seen.correlate(posting).exists())
+    is_posted = select(posting.c.series_id).where(
+        _is_of(posting, place), posting.c.series_id == its.c.id, looked_up(is_seen.correlate(posting))
     )
-    return rows.correlate(study.table).exists()
+    rows = select(its.c.id).where(its.c.study_instance_uid == study, looked_up(is_posted.correlate(its)))
+    return looked_up(rows.correlate(study.table))
 
 
 def _is_of(postings: Any, place: int) -> Predicate:
-    return one_of(postings.c.value_id, f"tagged_{place}")
+    return one_of_few(postings.c.value_id, f"tagged_{place}")

@@ -64,15 +64,18 @@ def instance_count(scope: Scope, viewer: Viewer) -> ColumnElement[int]:
     if not _shares_addresses(scope):
         return own
     other, its_series = named(SERIES, "other_series"), named(SERIES, "any_series")
-    shared = select(other.c.id).where(
-        same_series(other, SERIES), other.c.id != SERIES.c.id, *series_conditions(scope, viewer, other)
-    )
+    rows = select(other.c.id).where(other.c.id != SERIES.c.id, *series_conditions(scope, viewer, other))
+    # Beside a row that is the first none but later ones can be: hardly any, and an index has them alone.
+    study = other.c.study_instance_uid.concat("") == SERIES.c.study_instance_uid
+    later = rows.where(~other.c.first, other.c.series_instance_uid == SERIES.c.series_instance_uid, study)
+    beside = rows.where(~SERIES.c.first, same_series(other, SERIES))
+    shared = or_(*(each.correlate(SERIES).exists() for each in (later, beside)))
     distinct = (
         select(func.count(INSTANCE.c.sop_instance_uid.distinct()))
         .select_from(_joined(INSTANCE, its_series))
         .where(same_series(its_series, SERIES), *series_conditions(scope, viewer, its_series))
     )
-    return case((shared.correlate(SERIES).exists(), distinct.correlate(SERIES).scalar_subquery()), else_=own)
+    return case((shared, distinct.correlate(SERIES).scalar_subquery()), else_=own)
 
 
 def answering_series(scope: Scope, viewer: Viewer) -> ColumnElement[int]:

@@ -47,9 +47,9 @@ def _expected(one: int, other: int, apart: bool) -> list[str]:
 def way(request: pytest.FixtureRequest) -> Iterator[str]:
     """How studies are found; where they are looked for, so few of the rest are counted."""
     few = 0 if request.param == "looked for" else tag_studies.FEW
-    windows = patch.object(tag_studies, "WINDOWS", (1, 2))
+    some = patch.multiple(tag_studies, SOME=1, APART=2)
     listing = patch("app.index.tag_studies.worth_listing", lambda *_: few)
-    with listing, windows, patch.object(module, "MOST_REMAINING", REMAINING):
+    with listing, some, patch.object(module, "MOST_REMAINING", REMAINING):
         yield request.param
 
 
