@@ -53,7 +53,7 @@ def carry(
     if level == Level.INSTANCE:
         return [among(INSTANCE.c.id, carried.instances)] if tagged else []
     if level == Level.SERIES:
-        return [_series(found, SERIES, carried) for found in tagged]
+        return [_series(found, SERIES, scope, viewer, carried) for found in tagged]
     return [of_study(found, scope, viewer, carried) for found in tagged]
 
 
@@ -61,13 +61,18 @@ def of_study(found: Carrying, scope: Scope, viewer: Viewer, carried: Carried) ->
     """Some series of STUDY's row, as the viewer sees it, carries what is asked."""
     series = named(SERIES, "carrying_series")
     studies = select(series.c.study_instance_uid).where(
-        _series(found, series, carried), *visible.series(scope, viewer, series)
+        _series(found, series, scope, viewer, carried), *visible.series(scope, viewer, series)
     )
     return STUDY.c.study_instance_uid.in_(studies)
 
 
+def sure(found: Carrying, series: FromClause, scope: Scope, viewer: Viewer, carried: Carried) -> Predicate:
+    """The series of this row carries what is asked, for the viewer as for everybody."""
+    return and_(certain(found, series, carried), ~visible.shared(scope, viewer, series))
+
+
 def certain(found: Carrying, series: FromClause, carried: Carried) -> Predicate:
-    """An instance of this very row of series carries what is asked."""
+    """An instance of this very row of series carries what is asked; it may be that another row's is seen."""
     if isinstance(found, InItem):
         return false()
     if found.attribute.key == SOP_INSTANCE_UID:
@@ -101,10 +106,10 @@ def may(found: Carrying, series: FromClause, carried: Carried) -> Predicate:
     return series.c.id.in_(_postings(found, tests))
 
 
-def _series(found: Carrying, series: FromClause, carried: Carried) -> Predicate:
+def _series(found: Carrying, series: FromClause, scope: Scope, viewer: Viewer, carried: Carried) -> Predicate:
     verified = carried.series.get(found)
-    sure = certain(found, series, carried)
-    return or_(sure, among(series.c.id, verified)) if verified else sure
+    known = sure(found, series, scope, viewer, carried)
+    return or_(known, among(series.c.id, verified)) if verified else known
 
 
 def _postings(found: Tagged, tests: Sequence[Predicate]) -> Select[tuple[int]]:

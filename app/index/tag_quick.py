@@ -94,35 +94,25 @@ def find(connection: Connection, query: Query) -> Rows | None:
 
 
 def walks_later(known: Rows) -> tuple[bool, ...]:
-    """For each value whether fewer series do not answer for their addresses than carry it; of no values, if
-    all series do.
+    """For each value whether fewer series are later ones of their addresses than carry it; of no values, if
+    none is.
     """
     return tuple(count >= known.later for count in known.counts if known.later)
 
 
 def is_shared(scope: Scope, viewer: Viewer, place: int, many: bool) -> Select[Any]:
-    """A row of series that carries the value and does not answer for its address, if there is one.
+    """A row of series that carries the value and shares its address with another, if there is one.
 
     Then it depends on instances whether the address carries it.
     """
-    series, earlier = named(SERIES, "carrying_series"), named(SERIES, "earlier_series")
-    before = select(earlier.c.id).where(
-        visible.same_series(earlier, series),
-        earlier.c.id < series.c.id,
-        *series_conditions(scope, viewer, earlier),
-    )
-    later = named(SERIES, "later_series")
-    return (
-        select(series.c.id)
-        .where(
-            _carries(series, place, many),
-            # Those are few, and the index has them: without this SQLite looks through all series.
-            series.c.id.in_(select(later.c.id).where(~later.c.first)) if many else ~series.c.first,
-            *series_conditions(scope, viewer, series),
-            before.correlate(series).exists(),
-        )
-        .limit(1)
-    )
+    series, later = named(SERIES, "carrying_series"), named(SERIES, "later_series")
+    conditions = [_carries(series, place, many), *series_conditions(scope, viewer, series)]
+    if many:
+        # Those are few, and an index has the later ones: without this SQLite looks through all series.
+        beside = named(SERIES, "beside_series")
+        addresses = select(beside.c.id).join(later, visible.same_series(beside, later))
+        conditions.append(series.c.id.in_(addresses.where(~later.c.first)))
+    return select(series.c.id).where(*conditions, visible.shared(scope, viewer, series)).limit(1)
 
 
 @lru_cache(_KEPT)

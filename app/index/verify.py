@@ -12,7 +12,7 @@ from itertools import count, islice
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Select, and_, false, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
 
 from app.dicom.description import Json
 from app.errors import InvalidQuery
@@ -21,7 +21,7 @@ from app.index.predicates import groups_like
 from app.index.scope import Scope, series_conditions
 from app.index.stored_form import decode_json
 from app.index.tables import INSTANCE, SERIES, SERIES_TAG_VALUE, STUDY, TAG_PATH, TAG_VALUE, among, named
-from app.index.tag_conditions import NOTHING, Carried, Names, certain, may, of_study, possible
+from app.index.tag_conditions import NOTHING, Carried, Names, certain, may, of_study, possible, sure
 from app.index.tag_values import INDEXED, items_at, values_at
 from app.query.ast import Carrying, InItem, Level, PersonName, Query, Tagged, Test
 from app.query.conditions import attributes as constrained
@@ -121,11 +121,13 @@ def _undecided(
     level = query.level
     uids = [SERIES.c.study_instance_uid, SERIES.c.series_instance_uid]
     uids = [STUDY.c.study_instance_uid] if level == Level.STUDY else uids
-    sure = [
-        (of_study(found, scope, viewer, carried) if level == Level.STUDY else certain(found, SERIES, carried))
+    known = [
+        of_study(found, scope, viewer, carried)
+        if level == Level.STUDY
+        else sure(found, SERIES, scope, viewer, carried)
         for found in tagged
     ]
-    flags = [condition.label(f"sure_{place}") for place, condition in enumerate(sure)]
+    flags = [condition.label(f"sure_{place}") for place, condition in enumerate(known)]
     possibly = [_somewhere(found, level, scope, viewer, carried) for found in tagged]
     candidates = compiler.candidates((*uids, *flags), query, scope, viewer).where(*possibly)
     # Left to itself PostgreSQL begins with the rows that are not sure, which are nearly all.
@@ -162,9 +164,9 @@ def _somewhere(
 def _unclear(
     found: Carrying, series: Any, scope: Scope, viewer: Viewer, carried: Carried
 ) -> ColumnElement[bool]:
-    """The index alone does not say; nor of a row that answers for only a part of its series."""
-    shared = and_(certain(found, series, carried), ~and_(*visible.series(scope, viewer, series)))
-    return or_(possible(found, series, carried), false() if scope.alone else shared)
+    """The index alone does not say; nor of a row that has its series together with others."""
+    shared = and_(certain(found, series, carried), visible.shared(scope, viewer, series))
+    return or_(possible(found, series, carried), shared)
 
 
 def _check(rows: Sequence[Any], query: Query) -> None:

@@ -5,7 +5,7 @@ row that was made first, of those that the viewer sees, answers for its whole ad
 they alone hold.
 """
 
-from sqlalchemy import ColumnElement, FromClause, Join, Select, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, FromClause, Join, Select, and_, case, false, func, or_, select
 
 from app.index.scope import Scope, series_conditions, study_conditions
 from app.index.tables import INSTANCE, SERIES, STUDY, named
@@ -63,19 +63,28 @@ def instance_count(scope: Scope, viewer: Viewer) -> ColumnElement[int]:
     own = SERIES.c.number_of_series_related_instances
     if not _shares_addresses(scope):
         return own
-    other, its_series = named(SERIES, "other_series"), named(SERIES, "any_series")
-    rows = select(other.c.id).where(other.c.id != SERIES.c.id, *series_conditions(scope, viewer, other))
-    # Beside a row that is the first none but later ones can be: hardly any, and an index has them alone.
-    study = other.c.study_instance_uid.concat("") == SERIES.c.study_instance_uid
-    later = rows.where(~other.c.first, other.c.series_instance_uid == SERIES.c.series_instance_uid, study)
-    beside = rows.where(~SERIES.c.first, same_series(other, SERIES))
-    shared = or_(*(each.correlate(SERIES).exists() for each in (later, beside)))
+    its_series = named(SERIES, "any_series")
     distinct = (
         select(func.count(INSTANCE.c.sop_instance_uid.distinct()))
         .select_from(_joined(INSTANCE, its_series))
         .where(same_series(its_series, SERIES), *series_conditions(scope, viewer, its_series))
     )
-    return case((shared, distinct.correlate(SERIES).scalar_subquery()), else_=own)
+    return case((shared(scope, viewer), distinct.correlate(SERIES).scalar_subquery()), else_=own)
+
+
+def shared(scope: Scope, viewer: Viewer, rows: FromClause = SERIES) -> ColumnElement[bool]:
+    """Other rows are seen at the address of this row of `rows` (SERIES, or an alias of it): of an instance
+    that both have it depends on which was made first what is seen of it.
+    """
+    if not _shares_addresses(scope):
+        return false()
+    other = named(SERIES, "other_series")
+    others = select(other.c.id).where(other.c.id != rows.c.id, *series_conditions(scope, viewer, other))
+    # Beside a row that is the first none but later ones can be: hardly any, and an index has them alone.
+    study = other.c.study_instance_uid.concat("") == rows.c.study_instance_uid
+    later = others.where(~other.c.first, other.c.series_instance_uid == rows.c.series_instance_uid, study)
+    beside = others.where(~rows.c.first, same_series(other, rows))
+    return or_(*(each.correlate(rows).exists() for each in (later, beside)))
 
 
 def answering_series(scope: Scope, viewer: Viewer) -> ColumnElement[int]:

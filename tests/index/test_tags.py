@@ -366,6 +366,35 @@ async def test_finds_what_the_matcher_finds(
         assert await _find(database, each, ids, units) == answer(_in_order(archive, step), each), each
 
 
+@pytest.mark.parametrize("asked", ["KVP=120", "AcquisitionTime=1015-"])
+@pytest.mark.parametrize("level", ["study", "series"])
+async def test_of_an_instance_in_two_collections_the_earlier_one_counts(
+    database: Any, level: str, asked: str
+) -> None:
+    """Although its series was first in the other, which alone carries the value."""
+    name, value = asked.split("=")
+    key = next(key for key in KEYS if key.name == name)
+
+    def stored(collection: str, instance: str, kvp: int, time: str) -> Stored:
+        json = {"00180060": {"vr": "DS", "Value": [kvp]}, "00080032": {"vr": "TM", "Value": [time]}}
+        return Stored(collection, ("1.2", "1.2.3", instance), json)
+
+    archive = [
+        stored("inbox", "1.2.3.1", 100, "10"),
+        stored("other", "1.2.3.2", 100, "10"),
+        stored("inbox", "1.2.3.2", 120, "1016"),
+    ]
+    ids, units = await _store(database, archive, 1)
+    for collection, found in (
+        (None, set()),
+        ("inbox", {("1.2", "1.2.3")[: LEVELS[level]]}),
+        ("other", set()),
+    ):
+        each = Asked(level, ((key, value),), collection, None)
+        assert answer(archive, each) == found
+        assert await _find(database, each, ids, units) == found
+
+
 REQUESTED, SCHEDULED, REASON = "00401001", "00400009", "00401002"
 
 
