@@ -18,6 +18,7 @@ from tests.deploy.proxied import CONFIGURATION, HOST, Nginx, find
 from tests.house import OWNER
 from tests.instances import ct, part10
 from tests.live import Process, start_together, wait_until
+from tests.required import lacking
 
 pytestmark = pytest.mark.xdist_group("three")
 STUDIES = "/dicom-web/studies"
@@ -241,8 +242,9 @@ def test_what_is_for_operators_stays_inside(client: httpx.Client, proxy: Nginx) 
     assert (moved.status_code, moved.headers["location"]) == (308, f"https://{HOST}{STUDIES}?a=b%20c")
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="There is no curl here: apt-get install curl.")
 def test_http_2(proxy: Nginx) -> None:
+    if not shutil.which("curl"):
+        lacking("There is no curl here: apt-get install curl.")
     command = ["curl", "--silent", "--http2", "--cacert", proxy.folder / "secrets" / "tls_certificate"]
     command += [
         "--resolve",

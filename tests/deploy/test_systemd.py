@@ -11,14 +11,12 @@ import typer.main
 from app.cli import app as command
 from app.settings import PREFIX, Settings
 from tests.deploy.proxied import ROOT
+from tests.required import lacking
 
 UNITS = ROOT / "deploy" / "systemd"
 PROGRAM = "/opt/readingroom/bin/readingroom"
 #: systemd's own sum of what a unit could still do, from 0 to 10.
 EXPOSED = 2.0
-NEEDED = pytest.mark.skipif(
-    shutil.which("systemd-analyze") is None, reason="There is no systemd here: apt-get install systemd."
-)
 
 
 @pytest.fixture
@@ -36,6 +34,8 @@ def units(tmp_path: Path) -> Path:
 
 
 def analyze(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    if not shutil.which("systemd-analyze"):
+        lacking("There is no systemd here: apt-get install systemd.")
     return subprocess.run(
         ["systemd-analyze", *words], cwd=folder, capture_output=True, text=True, check=False, timeout=120
     )
@@ -46,7 +46,6 @@ def names(folder: Path) -> list[str]:
     return [each for each in found if "@." not in each]
 
 
-@NEEDED
 @pytest.mark.parametrize("alone", [False, True], ids=["many machines", "one machine"])
 def test_systemd_takes_them(units: Path, alone: bool) -> None:
     if alone:
@@ -58,7 +57,6 @@ def test_systemd_takes_them(units: Path, alone: bool) -> None:
     assert analyze("verify", "--man=no", *names(units), folder=units).stderr
 
 
-@NEEDED
 def test_they_are_confined(units: Path) -> None:
     services = [each for each in names(units) if each.endswith(".service")]
     assert len(services) == 6
@@ -69,7 +67,6 @@ def test_they_are_confined(units: Path) -> None:
         assert float(found[1]) <= EXPOSED, each
 
 
-@NEEDED
 def test_timers_have_their_times(units: Path) -> None:
     for path in units.glob("*.timer"):
         assert path.with_suffix(".service").exists()
