@@ -16,6 +16,7 @@ from app.main import create_app
 from app.models.types import now
 from app.registry import rights
 from app.registry.tables import COLLECTION, PERSON, SITE, UNIT
+from app.routers.counted import note
 from app.routers.dependencies import CALLER
 from app.settings import Settings
 
@@ -54,7 +55,9 @@ class House:
         """The application, which has found out already who sends it requests."""
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            await self.app({**scope, CALLER: caller}, receive, send)
+            known = {**scope, CALLER: caller}
+            note(known, self.archive, caller)
+            await self.app(known, receive, send)
 
         return app
 

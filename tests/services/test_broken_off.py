@@ -31,7 +31,9 @@ async def backup(opened: House, folder: Path) -> None:
     await backups.backup(opened.archive, folder, quiet, lambda _: None)
 
 
-@pytest.mark.parametrize("step", ["snapshots.read", "migrate", "Database.open", "audit.enter"])
+@pytest.mark.parametrize(
+    "step", ["snapshots.read", "migrate", "Database.open", "audit.enter", "unfinished.unmark"]
+)
 async def test_a_restore_that_ends_behind_its_database_is_run_again(
     said: Any, elsewhere: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
