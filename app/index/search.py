@@ -67,8 +67,10 @@ def prepared(connection: Connection, query: Query, scope: Scope, viewer: Viewer)
     if form.modality:
         [share] = ask.rows(compiler.modality_share, form.modality, *seen)
         rare = _is_rare(query, share.alike, share.studies)
-        # Where few of the newest studies have it, many are passed over, as if the page were far down.
-        form = replace(form, rare=rare, deep=form.deep or (not rare and form.level == Level.STUDY))
+        # Where few of the newest studies have it, many are passed over, as if the page were far down: for
+        # PostgreSQL, which reads a row whole.
+        passing = not rare and form.level == Level.STUDY and connection.dialect.name != "sqlite"
+        form = replace(form, rare=rare, deep=form.deep or passing)
     way = _Way()
     if limit := _pattern(form):
         in_order = _in_order(connection, form, limit)
