@@ -6,9 +6,10 @@ from sqlalchemy import Connection, func, select, text
 
 from app.index.tables import INSTANCE, SERIES
 
+# Page by page: dbstat's own sums of a table are of 32 bits.
 _SQLITE = text(
     "SELECT CASE WHEN name IN (SELECT name FROM sqlite_master WHERE tbl_name = 'instance') THEN 'instance' "
-    "ELSE 'others' END AS of, sum(pgsize) FROM dbstat WHERE aggregate = TRUE GROUP BY 1"
+    "ELSE 'others' END AS of, sum(pgsize) FROM dbstat GROUP BY 1"
 )
 _POSTGRES = text(
     "SELECT CASE WHEN relname = 'instance' THEN 'instance' ELSE 'others' END AS of, "
