@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import duckdb
+from filelock import FileLock
 
 REQUIREMENT = "idc-index-data==25.0.5"
 WHEEL = "idc_index_data-25.0.5-py3-none-any.whl"
@@ -29,6 +30,13 @@ class WrongWheelError(Exception):
 
 def fetch(cache: Path) -> Path:
     """The parquet of the series, downloaded where it is not in the cache yet."""
+    cache.mkdir(parents=True, exist_ok=True)
+    # Runs beside this one may do the same.
+    with FileLock(cache / ".fetching"):
+        return _fetched(cache)
+
+
+def _fetched(cache: Path) -> Path:
     wheel, parquet = cache / WHEEL, cache / "idc_index_data" / "idc_index.parquet"
     if not wheel.exists():
         options = ["--no-deps", "--quiet", "--disable-pip-version-check", "--dest", str(cache)]
