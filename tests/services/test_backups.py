@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,14 @@ async def settings(urls: Urls, tmp_path: Path) -> Settings:
     return Settings(data=tmp_path / "first", database=urls("first"), owner_token=OWNERS)
 
 
+@asynccontextmanager
+async def filled(settings: Settings, **more: Any) -> AsyncIterator[House]:
+    """An archive that holds something of everything."""
+    async with house(settings, **more) as opened:
+        await fill(opened)
+        yield opened
+
+
 async def backup(opened: House, folder: Path, **chosen: bool) -> BackedUp:
     return await backups.backup(opened.archive, folder, quiet, lambda _: None, **chosen)
 
@@ -42,8 +51,7 @@ async def restore(settings: Settings, folder: Path, **chosen: bool) -> Restored:
 async def test_a_restored_archive_answers_as_before(
     settings: Settings, elsewhere: Settings, tmp_path: Path
 ) -> None:
-    async with house(settings) as opened:
-        await fill(opened)
+    async with filled(settings) as opened:
         kept = await objects(opened.archive)
         await stray(opened.archive)
         said = await answers(opened.browser)
@@ -70,8 +78,7 @@ async def test_a_later_backup_copies_what_is_new_and_drops_what_was_purged(
     settings: Settings, elsewhere: Settings, tmp_path: Path
 ) -> None:
     folder = tmp_path / "backup"
-    async with house(settings) as opened:
-        await fill(opened)
+    async with filled(settings) as opened:
         first = await backup(opened, folder)
         before = files(folder / "objects")
         await send(opened.browser, "head", study="1.2.8", series="1.2.8.1", instance="8.1")
@@ -94,8 +101,7 @@ async def test_what_is_stored_and_purged_meanwhile_is_not_torn(
 ) -> None:
     """After the database was copied, a study is purged and another stored: the backup has the first alone."""
     copy = backups.copy
-    async with house(settings) as opened:
-        await fill(opened)
+    async with filled(settings) as opened:
         said = await answers(opened.browser)
 
         async def meanwhile(*arguments: Any, **chosen: Any) -> AsyncIterator[Any]:
@@ -124,8 +130,7 @@ async def test_no_secret_goes_along_and_it_says_what_is_needed(
     folder = tmp_path / "backup"
     key_file = settings.data / "keys" / "chest.key"
     chosen = {"log_key": "a-log-key-0123456789", "webhook_hosts": "localhost:9"}
-    async with house(settings, **chosen) as opened:
-        await fill(opened)
+    async with filled(settings, **chosen) as opened:
         hook = {"url": "https://localhost:9/", "events": ["collection.version.published"]}
         made = await opened.browser.post("/api/v1/webhooks", json=hook)
         assert made.status_code == 201, made.text
@@ -154,8 +159,7 @@ async def _deidentifies(opened: House) -> None:
 async def test_an_older_key_is_not_the_one_that_is_needed(
     settings: Settings, elsewhere: Settings, tmp_path: Path
 ) -> None:
-    async with house(settings) as opened:
-        await fill(opened)
+    async with filled(settings) as opened:
         await _deidentifies(opened)
         await backup(opened, tmp_path / "backup")
     keys = elsewhere.data / "keys"
@@ -167,8 +171,7 @@ async def test_an_older_key_is_not_the_one_that_is_needed(
 async def test_a_key_that_is_there_is_not_asked_for(
     settings: Settings, elsewhere: Settings, tmp_path: Path
 ) -> None:
-    async with house(settings) as opened:
-        await fill(opened)
+    async with filled(settings) as opened:
         await _deidentifies(opened)
         await backup(opened, tmp_path / "backup")
     shutil.copytree(settings.data / "keys", elsewhere.data / "keys")
@@ -179,8 +182,7 @@ async def test_it_is_restored_into_an_empty_place_only(
     settings: Settings, elsewhere: Settings, tmp_path: Path
 ) -> None:
     folder = tmp_path / "backup"
-    async with house(settings) as opened:
-        await fill(opened)
+    async with filled(settings) as opened:
         await backup(opened, folder)
     with pytest.raises(Misconfigured, match="empty place"):
         await restore(settings, folder)
@@ -192,8 +194,7 @@ async def test_it_is_restored_into_an_empty_place_only(
 async def test_other_objects_in_the_store_are_not_mixed_in(
     settings: Settings, elsewhere: Settings, tmp_path: Path
 ) -> None:
-    async with house(settings) as opened:
-        await fill(opened)
+    async with filled(settings) as opened:
         await backup(opened, tmp_path / "backup")
         await stray(opened.archive)
     shutil.copytree(settings.data / "objects", elsewhere.data / "objects")
@@ -206,8 +207,7 @@ async def test_a_damaged_copy_is_refused_before_anything_is_made(
     settings: Settings, elsewhere: Settings, tmp_path: Path, pattern: str
 ) -> None:
     folder = tmp_path / "backup"
-    async with house(settings) as opened:
-        await fill(opened)
+    async with filled(settings) as opened:
         await backup(opened, folder)
     path = next(folder.glob(pattern))
     content = bytearray(path.read_bytes())
@@ -222,8 +222,7 @@ async def test_a_damaged_object_is_found_and_restored_without_when_asked(
     settings: Settings, elsewhere: Settings, tmp_path: Path
 ) -> None:
     folder = tmp_path / "backup"
-    async with house(settings) as opened:
-        await fill(opened)
+    async with filled(settings) as opened:
         await backup(opened, folder)
     path = next(each for each in (folder / "objects").rglob("*") if each.is_file())
     rot(path)
@@ -239,8 +238,7 @@ async def test_an_object_that_rotted_stays_as_the_earlier_backup_has_it(
     settings: Settings, elsewhere: Settings, tmp_path: Path
 ) -> None:
     folder = tmp_path / "backup"
-    async with house(settings) as opened:
-        await fill(opened)
+    async with filled(settings) as opened:
         await backup(opened, folder)
         key = (await objects(opened.archive))[0]
         path = opened.archive.store.local_path(key)
@@ -258,8 +256,7 @@ async def test_a_copy_that_rotted_is_renewed_by_reading_all(
     settings: Settings, elsewhere: Settings, tmp_path: Path
 ) -> None:
     folder = tmp_path / "backup"
-    async with house(settings) as opened:
-        await fill(opened)
+    async with filled(settings) as opened:
         await backup(opened, folder)
         path = next(each for each in (folder / "objects").rglob("*") if each.is_file())
         rot(path)
@@ -294,8 +291,7 @@ async def test_one_that_was_broken_off_does_not_count_and_goes_on(
             yield each
             raise RuntimeError
 
-    async with house(settings) as opened:
-        await fill(opened)
+    async with filled(settings) as opened:
         monkeypatch.setattr(backups, "copy", crash)
         with pytest.raises(RuntimeError):
             await backup(opened, folder)
@@ -326,8 +322,7 @@ async def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path: Path) ->
 async def test_a_store_that_is_away_leaves_the_earlier_backup(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with house(settings) as opened:
-        await fill(opened)
+    async with filled(settings) as opened:
         first = await backup(opened, tmp_path / "backup")
         await send(opened.browser, "head", study="1.2.8", series="1.2.8.1", instance="8.1")
 
@@ -343,8 +338,7 @@ async def test_a_store_that_is_away_leaves_the_earlier_backup(
 
 
 async def test_a_row_that_points_at_nothing_is_counted(settings: Settings, tmp_path: Path) -> None:
-    async with house(settings) as opened:
-        await fill(opened)
+    async with filled(settings) as opened:
         await change(opened.archive, lambda c: c.execute(update(INSTANCE).values(object_key="nothing")))
         made = await backup(opened, tmp_path / "backup")
     assert made.manifest.missing == made.manifest.objects == 1
