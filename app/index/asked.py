@@ -81,6 +81,7 @@ def asked(query: Query) -> tuple[Asked, dict[str, Any]]:
     limits = [_limit(found, values) for found in limiting]
     by_row = [found for found in limits if found.attribute.keyword != MODALITIES_IN_STUDY]
     tagged = any(isinstance(found, Carrying) for found in query.conditions)
+    deep = query.level == Level.STUDY and query.offset >= DEEP
     form = Asked(
         query.level,
         tuple(address),
@@ -88,7 +89,8 @@ def asked(query: Query) -> tuple[Asked, dict[str, Any]]:
         sources(query),
         not (by_row or tagged),
         tagged,
-        deep=query.level == Level.STUDY and query.offset >= DEEP,
+        deep=deep,
+        placed=deep,
     )
     return form, {**address, **values, **_page(query)}
 

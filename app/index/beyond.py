@@ -90,7 +90,7 @@ def _of_series(found: Iterable[tuple[str, bytes]], keys: Sequence[str]) -> Itera
 def _of_instances(
     connection: Connection, level: Level, instances: Iterable[int], keys: Sequence[str]
 ) -> Iterator[tuple[Address, Elements]]:
-    for row in _read(connection, sorted(instances)):
+    for row in _read(connection, list(instances)):
         attributes = picked(decode_some(row.dicom_json, keys), keys)
         yield tuple(row[:level]), pieces(without_bulkdata(attributes))
 
@@ -133,12 +133,13 @@ def _first_instances(level: Level, scope: Scope, viewer: Viewer) -> Select[Any]:
         .join_from(INSTANCE, SERIES, SERIES.c.id == INSTANCE.c.series_row)
         .where(one_of(uid, "uids"), *visible.series(scope, viewer))
         .group_by(SERIES.c.id, uid)
+        .order_by(SERIES.c.id)
         .limit(MOST + 1)
     )
 
 
 def _read(connection: Connection, instances: Sequence[int]) -> Iterator[Any]:
-    """The UIDs and the JSON of instances in order, which are in memory a batch at a time."""
+    """The UIDs and the JSON of instances, by their series, which are in memory a batch at a time."""
     for place in range(0, len(instances), _BATCH):
         batch = listed(instances[place : place + _BATCH])
         yield from connection.execute(_JSON, {"instances": batch}).all()
@@ -148,7 +149,7 @@ _JSON = (
     select(SERIES.c.study_instance_uid, SERIES.c.series_instance_uid, INSTANCE.c.dicom_json)
     .join_from(INSTANCE, SERIES, SERIES.c.id == INSTANCE.c.series_row)
     .where(one_of(INSTANCE.c.id, "instances"))
-    .order_by(INSTANCE.c.id)
+    .order_by(SERIES.c.id)
 )
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     ColumnElement,
+    CompoundSelect,
     FromClause,
     GenerativeSelect,
     Select,
@@ -156,18 +157,37 @@ def modality_share(modality: Limit, scope: Scope, viewer: Viewer) -> Select[Any]
 def remaining(
     form: Asked, scope: Scope, viewer: Viewer, carried: Sequence[ColumnElement[bool]] = ()
 ) -> ColumnElement[int]:
-    """How many results follow the page, counted up to MOST_REMAINING. Executed with `parameters`."""
-    if form.any_row:
-        rows = _addresses(form, scope, viewer)
+    """How many results follow the page, counted up to MOST_REMAINING; or a row, of rows that are `placed`.
+    Executed with `parameters`.
+    """
+    rows: GenerativeSelect
+    if form.placed:
+        rows = _onward(form, scope, viewer, carried)
+    elif form.any_row:
+        rows = _addresses(form, scope, viewer).offset(page_limit("after"))
     else:
-        rows = _matching((literal(1).label("one"),), form, scope, viewer).where(*carried)
-    following = rows.limit(page_limit(MOST_REMAINING)).offset(page_limit("after")).subquery("following")
+        rows = _one_each(form, scope, viewer, carried).offset(page_limit("after"))
+    following = rows.limit(page_limit(MOST_REMAINING)).subquery("following")
     return select(func.count()).select_from(following).scalar_subquery()
 
 
 def parameters(values: Mapping[str, Any], scope: Scope, viewer: Viewer) -> dict[str, Any]:
     """What statements of the query, the scope and the viewer are executed with."""
     return {**values, "many": MANY, "most": MOST_FOUND, "near": NEAR, **scopes.parameters(scope, viewer)}
+
+
+def _onward(
+    form: Asked, scope: Scope, viewer: Viewer, carried: Sequence[ColumnElement[bool]]
+) -> CompoundSelect[Any]:
+    """What follows a row: those before it are not walked again."""
+    steps = [replace(form, behind=step) for step in order.steps(form.level)]
+    return union_all(*(_one_each(step, scope, viewer, carried) for step in steps))
+
+
+def _one_each(
+    form: Asked, scope: Scope, viewer: Viewer, carried: Sequence[ColumnElement[bool]]
+) -> Select[Any]:
+    return _matching((literal(1).label("one"),), form, scope, viewer).where(*carried)
 
 
 def _addresses(form: Asked, scope: Scope, viewer: Viewer) -> Select[Any]:
@@ -270,7 +290,10 @@ def _has_modality(form: Asked, found: Limit, scope: Scope, viewer: Viewer) -> Co
     having, study = _studies_of(found, scope, viewer), _study_uid(form.level)
     if form.rare:
         return study.in_(having)
-    return having.where(_SERIES_OF_STUDY.c.study_instance_uid == study).correlate(study.table).exists()
+    # What is selected is not read. But SQLite would take an index that has all that is named for the better
+    # one, and in that of a study's series the modality leads nowhere: this column it has not.
+    rows = having.with_only_columns(_SERIES_OF_STUDY.c.study_row)
+    return rows.where(_SERIES_OF_STUDY.c.study_instance_uid == study).correlate(study.table).exists()
 
 
 def _studies_of(modality: Limit, scope: Scope, viewer: Viewer) -> Select[Any]:

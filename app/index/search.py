@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select
 
-from app.index import beyond, compiler, study_counts, tag_quick, tag_studies
+from app.index import beyond, compiler, order, study_counts, tag_quick, tag_studies
 from app.index.asked import Asked, Limit, asked
 from app.index.results import Results
 from app.index.scope import Scope, shape
@@ -173,9 +173,11 @@ class Prepared:
         if counting or following is None:
             ask.parameters["studies"] = listed(uncounted)
             rest = replace(self.form, walked=None) if following is None else None
+            if self.form.placed and rows:
+                ask.parameters.update(order.place(query.level, rows[-1]))
             groups = ask.rows(study_counts.counted, rest, *self.seen, self.way.carried, counting, first)
         counts = {**known, **(study_counts.grouped(groups) if counting else {})}
-        firsts = study_counts.firsts(groups, first) if first else {}
+        firsts = study_counts.firsts(groups) if first else {}
         own = beyond.read(ask.connection, query, self.scope, self.viewer, rows, firsts)
         return Read(rows, groups[0].following if following is None else following, counts, own)
 

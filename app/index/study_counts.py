@@ -41,40 +41,36 @@ def counted(
 def _counts(scope: Scope, viewer: Viewer, first: Level | None) -> Select[Any]:
     """For each study of the parameter `studies` and each modality in it: its series and instances.
 
-    With the row of the first series or instance of them, where that level is given, and what that series
-    keeps.
+    With the row of the first series of them, where a level is given, and what that series keeps or the row
+    of its first instance.
     """
     key = (SERIES.c.study_instance_uid, SERIES.c.modality)
-    row = _first_instance() if first == Level.INSTANCE else SERIES.c.id
     groups = (
         select(
             *key,
             func.count().label("series"),
             func.sum(visible.instance_count(scope, viewer)).label("instances"),
-            *((func.min(row).label("first"),) if first else ()),
+            *((func.min(SERIES.c.id).label("first"),) if first else ()),
         )
         .where(one_of(SERIES.c.study_instance_uid, "studies"), *visible.series(scope, viewer))
         .group_by(*key)
     )
-    if first != Level.SERIES:
+    if first is None:
         return groups
     found, its = groups.subquery("groups"), named(SERIES, "first_series")
-    return select(found, its.c.attributes).join(its, its.c.id == found.c.first)
-
-
-def _first_instance() -> ColumnElement[int]:
-    own = select(func.min(INSTANCE.c.id)).where(INSTANCE.c.series_row == SERIES.c.id)
-    return own.correlate(SERIES).scalar_subquery()
+    if first == Level.SERIES:
+        return select(found, its.c.attributes).join(its, its.c.id == found.c.first)
+    own = select(func.min(INSTANCE.c.id)).where(INSTANCE.c.series_row == found.c.first)
+    return select(found, own.correlate(found).scalar_subquery())
 
 
 # Rows by place, in the order of `_counts`: by name each value would cost as much as all of them do so.
 
 
-def firsts(groups: Iterable[Sequence[Any]], level: Level) -> dict[str, Any]:
+def firsts(groups: Iterable[Sequence[Any]]) -> dict[str, Any]:
     """What the first series of each study keeps, or the row of its first instance, if it has any."""
-    found = [group for group in groups if group[4] is not None]
-    own = 5 if level == Level.SERIES else 4
-    return {group[0]: group[own] for group in sorted(found, key=itemgetter(4), reverse=True)}
+    found = [group for group in groups if group[5] is not None]
+    return {group[0]: group[5] for group in sorted(found, key=itemgetter(4), reverse=True)}
 
 
 def grouped(groups: Iterable[Sequence[Any]]) -> dict[str, StudyCounts]:

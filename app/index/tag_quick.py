@@ -17,6 +17,7 @@ from sqlalchemy import (
     FromClause,
     Integer,
     Select,
+    Text,
     and_,
     bindparam,
     func,
@@ -187,7 +188,9 @@ def _lookup(ranges: tuple[int, ...]) -> Statement:
         for place, count in enumerate(ranges)
         for part in (_by_text(place), *(_by_number(place, number) for number in range(count)))
     ]
-    later = select(SERIES.c.id).where(~SERIES.c.first).limit(bindparam("late")).subquery("later")
+    # Every UID is more than none: SQLite enters the index of later ones by that, and would not without.
+    late = and_(~SERIES.c.first, SERIES.c.series_instance_uid >= literal_column("''", Text))
+    later = select(SERIES.c.id).where(late).limit(bindparam("late")).subquery("later")
     beside = [
         tag_studies.numbered().scalar_subquery().label("studies"),
         select(func.count()).select_from(later).scalar_subquery().label("later"),

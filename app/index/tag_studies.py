@@ -99,18 +99,13 @@ def listed_ones() -> tuple[Predicate, ...]:
 
 
 def _carries(study: ColumnElement[str], place: int, scope: Scope, viewer: Viewer) -> Predicate:
-    """Some visible series of the study carries the value.
-
-    What is seen of a series stands in its row: that is read only of those that carry the value, of which
-    the postings' key alone tells.
-    """
-    its, seen = named(SERIES, "its_series"), named(SERIES, "seen_series")
-    posting = named(SERIES_TAG_VALUE, "its_posting")
-    is_seen = select(seen.c.id).where(seen.c.id == posting.c.series_id, *visible.series(scope, viewer, seen))
-    is_posted = select(posting.c.series_id).where(
-        _is_of(posting, place), posting.c.series_id == its.c.id, looked_up(is_seen.correlate(posting))
+    """Some visible series of the study carries the value: an index tells both without the series' rows."""
+    its, posting = named(SERIES, "its_series"), named(SERIES_TAG_VALUE, "its_posting")
+    is_posted = select(posting.c.series_id).where(_is_of(posting, place), posting.c.series_id == its.c.id)
+    carries = looked_up(is_posted.correlate(its))
+    rows = select(its.c.id).where(
+        its.c.study_instance_uid == study, carries, *visible.series(scope, viewer, its)
     )
-    rows = select(its.c.id).where(its.c.study_instance_uid == study, looked_up(is_posted.correlate(its)))
     return looked_up(rows.correlate(study.table))
 
 

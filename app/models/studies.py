@@ -97,7 +97,8 @@ class Study(Revision, table=True):
         ),
         _first("study_first", "study_instance_uid"),
         Index("study_description", "study_description"),
-        Index("study_uid", "study_instance_uid", *SEEN),
+        # With the order of a list: studies that were found by their UIDs are put into it without their rows.
+        Index("study_uid", "study_instance_uid", "study_date", "study_time", *SEEN),
         Index("study_patient_id", "patient_id"),
         Index("study_patient_name", "patient_name", "patient_name_ideographic", "patient_name_phonetic"),
         Index("study_patient_name_ideographic", "patient_name_ideographic"),
@@ -146,8 +147,16 @@ class Series(Revision, table=True):
         # For those alone that ask so (`tables.in_history`): SQLite would take them for other searches too.
         Index("series_added", text("(collection_id + 0)"), "added_version"),
         Index("series_removed", text("(collection_id + 0)"), "removed_version"),
-        # Of past revisions too: of two indexes SQLite would take the one that has no condition.
-        Index("series_study", "study_instance_uid", "series_instance_uid"),
+        # Of past revisions too: of two indexes SQLite would take the one that has no condition. A study's
+        # series are counted in it alone.
+        Index(
+            "series_study",
+            "study_instance_uid",
+            "series_instance_uid",
+            "modality",
+            *SEEN,
+            "number_of_series_related_instances",
+        ),
         _live("series_modality", "modality", "study_instance_uid", *SEEN),
     )
 
