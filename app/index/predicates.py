@@ -22,7 +22,8 @@ _OPERATORS: dict[str, Callable[[Any, Any], Predicate]] = {
     ">=": operator.ge,
     "<": operator.lt,
     "<=": operator.le,
-    "like": lambda text, form: text.like(form, escape="/"),
+    comparisons.LIKE: lambda text, form: text.like(form),
+    comparisons.ESCAPED_LIKE: lambda text, form: text.like(form, escape="/"),
 }
 
 

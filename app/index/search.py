@@ -123,13 +123,19 @@ class Prepared:
 
     def shown(self) -> tuple[Sequence[Row[Any]], int | None]:
         """The page's rows, and how many results follow, or None: then that is yet to be counted."""
-        ask, limit = self.ask, self.query.limit
+        limit = self.query.limit
         if self.way.listed:
-            ids = self._ordered()
-            ask.parameters["shown"] = listed(ids[:limit])
-            return ask.rows(compiler.page_of, self.form, *self.seen), max(0, len(ids) - limit)
-        rows = self._walk() if self.form.walked else self.rows()
-        return (rows[:limit], self.way.following or self._many()) if len(rows) > limit else (rows, 0)
+            return self._listed()
+        if self.form.walked:
+            return self._near() or replace(self, form=replace(self.form, reach="listed"))._listed()
+        rows = self.rows()
+        return (rows[:limit], self.way.following) if len(rows) > limit else (rows, 0)
+
+    def _listed(self) -> tuple[Sequence[Row[Any]], int]:
+        """The same of rows that are looked up, of which those that follow are known then too."""
+        ids, limit = self._ordered(), self.query.limit
+        self.ask.parameters["shown"] = listed(ids[:limit])
+        return self.ask.rows(compiler.page_of, self.form, *self.seen), max(0, len(ids) - limit)
 
     def _ordered(self) -> Sequence[int]:
         """The page's rows, in order, and so many more as are counted."""
@@ -139,20 +145,18 @@ class Prepared:
         ask.parameters["ordered"] = wanted
         return [row.id for row in ask.rows(compiler.ordered, self.form, *self.seen, self.way.carried)]
 
-    def _walk(self) -> Sequence[Row[Any]]:
-        """The same of what many studies fulfil: the newest that do may be far down, and none of the nearest
-        does.
+    def _near(self) -> tuple[Sequence[Row[Any]], int] | None:
+        """The same of what many studies fulfil, where the nearest ones fill the page, and so many follow as
+        are ever counted. The newest that do may be far down, and the viewer see few of them.
         """
-        near = replace(self, form=replace(self.form, reach="near")).rows()
-        if len(near) > self.query.limit:
-            return near
-        return replace(self, form=replace(self.form, reach="listed", deep=True)).rows()
+        rows, limit = replace(self, form=replace(self.form, reach="near")).rows(), self.query.limit
+        following = self.way.following or self._many() if len(rows) > limit else None
+        return (rows[:limit], following) if following else None
 
     def _many(self) -> int | None:
         """As many as are ever counted, where so many follow among the rows that were looked up alone."""
-        if not self.form.walked:
-            return None
-        form = replace(_looked_up(self.form, self.form.walked), walked=None)
+        assert self.form.walked
+        form = replace(_looked_up(self.form, self.form.walked), walked=None, placed=False)
         [row] = self.ask.rows(study_counts.counted, form, *self.seen, self.way.carried, False, None)
         return MOST_REMAINING if row.following == MOST_REMAINING else None
 
@@ -172,7 +176,7 @@ class Prepared:
         groups: Sequence[Row[Any]] = ()
         if counting or following is None:
             ask.parameters["studies"] = listed(uncounted)
-            rest = replace(self.form, walked=None) if following is None else None
+            rest = self.form if following is None else None
             if self.form.placed and rows:
                 ask.parameters.update(order.place(query.level, rows[-1]))
             groups = ask.rows(study_counts.counted, rest, *self.seen, self.way.carried, counting, first)

@@ -6,7 +6,7 @@ lies at other places is not touched, and read only for whether it has a UID: who
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Sequence
 
 from sqlalchemy import Connection, bindparam, insert, update
 
@@ -60,7 +60,7 @@ def _insert(
     sizes = Counter[str]()
     for entry in stored:
         sizes[entry.series] += entry.row["size"]
-    first = {entry.series: entry for entry in reversed(stored) if entry.series not in held}
+    first = _first(stored, lambda entry: entry.series, held)
     rows = held | _insert_series(connection, place, revision, counts, sizes, first)
     instances = [
         {**entry.row, "series_row": rows[entry.series], "created_at": revision["created_at"]}
@@ -107,12 +107,21 @@ def _insert_series(
     return rows
 
 
+def _first(entries: Sequence[Entry], uid: Callable[[Entry], str], held: Container[str]) -> dict[str, Entry]:
+    """The first entry of each UID that has no row yet, in the order in which they came."""
+    found: dict[str, Entry] = {}
+    for entry in entries:
+        if uid(entry) not in held:
+            found.setdefault(uid(entry), entry)
+    return found
+
+
 def _studies(
     connection: Connection, place: Place, revision: Columns, entries: Sequence[Entry]
 ) -> dict[str, int]:
     """The rows of the entries' studies by UID, made where they are missing."""
     held = rows_of_studies(connection, place, {entry.study for entry in entries})
-    first = {entry.study: entry for entry in reversed(entries) if entry.study not in held}
+    first = _first(entries, lambda entry: entry.study, held)
     if not first:
         return held
     elsewhere = known_uids(connection, STUDY, first)

@@ -11,14 +11,15 @@ import psutil
 from tests.postgres import cluster
 
 ENGINES = ("SQLite", "PostgreSQL")
-#: As an operator would have it on a small machine, with as much memory for its pages as SQLite's file gets.
+_MEBIBYTES = psutil.virtual_memory().total >> 20
+#: As its manual advises: a quarter of the machine's memory for its own pages.
 _SERVER = {
     "fsync": "on",
     "synchronous_commit": "on",
     "full_page_writes": "on",
     "autovacuum": "on",
-    "shared_buffers": "2GB",
-    "effective_cache_size": "8GB",
+    "shared_buffers": f"{_MEBIBYTES // 4}MB",
+    "effective_cache_size": f"{_MEBIBYTES // 2}MB",
     "max_wal_size": "8GB",
     "checkpoint_timeout": "30min",
     "max_parallel_maintenance_workers": "2",
