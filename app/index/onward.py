@@ -21,7 +21,7 @@ from app.query.ast import Level, Query
 from app.viewer import Viewer
 
 #: Of so many studies what was counted is kept from page to page: series of one lie far apart.
-MOST_COUNTED = 32_768
+MOST_COUNTED = 131_072
 
 _TABLES = {Level.STUDY: STUDY, Level.SERIES: SERIES, Level.INSTANCE: INSTANCE}
 
