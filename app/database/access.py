@@ -2,6 +2,8 @@
 
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Hashable
+from contextlib import suppress
 from time import perf_counter
 from typing import TypeVar
 
@@ -28,6 +30,8 @@ T = TypeVar("T")
 PING = select(1)
 #: So long a read may hold up the event loop that is only likely to be short.
 SECONDS_IN_LOOP = 0.01
+#: So long it is known, of so many reads, that they are not: then they may be again.
+SECONDS_LONG, MOST_LONG = 60, 1_000
 
 
 class Database(ABC):
@@ -44,13 +48,14 @@ class Database(ABC):
         with span("database lookup"), _timed("lookup"), facts():
             return await self._lookup(work)
 
-    async def brief(self, work: Work[T]) -> T:
-        """Run a read that is most likely as short as a lookup; where it is not, it is begun again as a scan.
+    async def brief(self, work: Work[T], what: Hashable) -> T:
+        """Run a read that is most likely as short as a lookup; where it is not, it is begun again as a scan,
+        and for a minute what equals `what` is one from the beginning.
 
         Its statements count, not what else the work does: let that be little.
         """
         with span("database brief"), _timed("brief"), facts():
-            return await self._brief(work)
+            return await self._brief(work, what)
 
     async def scan(self, work: Work[T]) -> T:
         """Run a read that may take its time, away from the event loop.
@@ -84,7 +89,7 @@ class Database(ABC):
     async def _lookup(self, work: Work[T]) -> T: ...
 
     @abstractmethod
-    async def _brief(self, work: Work[T]) -> T: ...
+    async def _brief(self, work: Work[T], what: Hashable) -> T: ...
 
     @abstractmethod
     async def _scan(self, work: Work[T]) -> T: ...
@@ -107,17 +112,21 @@ class _Sqlite(Database):
         self._readers = engines.sqlite_readers(url, SCANS_AT_ONCE + 1)
         self._writer = engines.sqlite_writer(url)
         self._scans, self._writes = CapacityLimiter(SCANS_AT_ONCE), GroupCommit(self._writer)
+        self._long: dict[Hashable, float] = {}
         with facts():
             self._held = self._readers.connect()
 
     async def _lookup(self, work: Work[T]) -> T:
         return work(self._held)
 
-    async def _brief(self, work: Work[T]) -> T:
-        try:
-            return within(SECONDS_IN_LOOP, self._held, work)
-        except OutOfTimeError:
-            return await self._scan(work)
+    async def _brief(self, work: Work[T], what: Hashable) -> T:
+        if self._long.get(what, 0) < time.monotonic():
+            with suppress(OutOfTimeError):
+                return within(SECONDS_IN_LOOP, self._held, work)
+            if len(self._long) >= MOST_LONG:
+                self._long.clear()
+            self._long[what] = time.monotonic() + SECONDS_LONG
+        return await self._scan(work)
 
     async def _scan(self, work: Work[T]) -> T:
         began = perf_counter()
@@ -159,7 +168,7 @@ class _Postgres(Database):
     async def _lookup(self, work: Work[T]) -> T:
         return await patiently(lambda: self._held.run(work))
 
-    async def _brief(self, work: Work[T]) -> T:
+    async def _brief(self, work: Work[T], _what: Hashable) -> T:
         # The server does the reading, and the event loop goes on meanwhile.
         return await self._lookup(work)
 

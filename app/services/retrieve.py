@@ -108,7 +108,8 @@ async def located(root: Root, resource: Resource, *columns: Column) -> list[Loca
         return [await one(root, resource, *columns)]
     await root.archive.planning.take(begins=True)
     found = await root.archive.database.brief(
-        lambda connection: locate.instances(connection, root.scope, root.viewer, resource, *columns)
+        lambda connection: locate.instances(connection, root.scope, root.viewer, resource, *columns),
+        (resource, root.scope, root.viewer),
     )
     return found or await refuse(root, resource)
 

@@ -40,5 +40,5 @@ async def search(root: Root, query: Query, offer: Offer) -> Answer:
 
     if not is_quick(query):
         return await database.scan(lambda connection: made(found(connection)))
-    short = await database.brief(found)
+    short = await database.brief(found, (query, root.scope, root.viewer))
     return made(short) if len(short.rows) <= _SHORT[offer.name] else await in_thread(made, short)

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from app.database import Database
+from app.database import Database, access
 from app.errors import InvalidQuery
 from tests.database.titles import TITLE, rename, title
 
@@ -180,12 +180,12 @@ async def test_a_scan_that_takes_too_long_is_given_up(sqlite_url, monkeypatch):
 
 async def test_a_brief_read_is_in_the_event_loop(database):
     """On either engine, and it leaves no limit of time to the lookups after it."""
-    name, thread = await database.brief(lambda c: (c.scalar(TITLE), threading.get_ident()))
+    name, thread = await database.brief(lambda c: (c.scalar(TITLE), threading.get_ident()), "a title")
     assert name == "Inbox"
     assert thread == threading.get_ident()
 
 
-async def test_a_brief_read_that_is_not_becomes_a_scan(sqlite_url):
+async def test_a_brief_read_that_is_not_becomes_a_scan(sqlite_url, monkeypatch):
     long = text(
         "WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number LIMIT 300000) "
         "SELECT count(*) FROM number"
@@ -197,7 +197,14 @@ async def test_a_brief_read_that_is_not_becomes_a_scan(sqlite_url):
         threads.append(threading.get_ident())
         return connection.scalar(long)
 
-    assert await database.brief(work) == 300_000
+    assert await database.brief(work, "long") == 300_000
     assert threads[0] == threading.get_ident() != threads[1]
+    assert await database.brief(work, "long") == 300_000
+    assert len(threads) == 3
+    assert threads[2] != threading.get_ident()
+    monkeypatch.setattr(access, "SECONDS_LONG", -1)
+    for _ in range(2):
+        assert await database.brief(work, "not known for long") == 300_000
+    assert len(threads) == 7
     assert await database.lookup(lambda connection: connection.scalar(long)) == 300_000
     await database.close()
