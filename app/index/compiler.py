@@ -167,13 +167,14 @@ def remaining(
         rows = _addresses(form, scope, viewer).offset(page_limit("after"))
     else:
         rows = _one_each(form, scope, viewer, carried).offset(page_limit("after"))
-    following = rows.limit(page_limit(MOST_REMAINING)).subquery("following")
+    following = rows.limit(page_limit("counted")).subquery("following")
     return select(func.count()).select_from(following).scalar_subquery()
 
 
 def parameters(values: Mapping[str, Any], scope: Scope, viewer: Viewer) -> dict[str, Any]:
     """What statements of the query, the scope and the viewer are executed with."""
-    return {**values, "many": MANY, "most": MOST_FOUND, "near": NEAR, **scopes.parameters(scope, viewer)}
+    bounds = {"many": MANY, "most": MOST_FOUND, "near": NEAR, "counted": MOST_REMAINING}
+    return {**values, **bounds, **scopes.parameters(scope, viewer)}
 
 
 def _onward(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from app.database import Database
 from app.dicom.attributes import find
 from app.dicom.resource import Resource
+from app.index import asked as forms
 from app.index import compiler
 from app.index import search as module
 from app.index.scope import ARCHIVE, Scope
@@ -203,17 +204,20 @@ async def test_what_series_keep_is_returned_of_a_study_in_the_order_of_storing(d
 
 
 @PAGES
-@given(archive=archives.archives(), asked=questions(), size=st.integers(1, 3))
+@given(
+    archive=archives.archives(), asked=questions(), size=st.integers(1, 3), deep=st.sampled_from((1, 1000))
+)
 async def test_pages_join_to_the_whole(
-    database: Database, archive: list[SeriesRow], asked: Asked, size: int
+    database: Database, archive: list[SeriesRow], asked: Asked, size: int, deep: int
 ) -> None:
     await database.write(lambda connection: archives.put(connection, archive))
     whole = oracle.answer(archive, asked)
     joined: list[tuple[str, ...]] = []
-    for offset in range(0, len(whole) + size, size):
-        results, page = await _pages(database, asked, limit=size, offset=offset)
-        assert page.remaining == max(0, len(whole) - offset - size)
-        joined += _addresses(results, asked.level)
+    with patch.object(forms, "DEEP", deep):
+        for offset in range(0, len(whole) + size, size):
+            results, page = await _pages(database, asked, limit=size, offset=offset)
+            assert page.remaining == max(0, len(whole) - offset - size)
+            joined += _addresses(results, asked.level)
     assert joined == whole
 
 
@@ -454,9 +458,19 @@ async def test_every_value_against_every_pattern(database: Database) -> None:
     most=st.sampled_from((0, 1, 2)),
     near=st.sampled_from((0, 1, 3, 100)),
     size=st.integers(1, 2),
+    deep=st.sampled_from((1, 1000)),
+    counted=st.sampled_from((1, 2, 1000)),
 )
 async def test_pages_of_a_pattern_that_many_studies_match(
-    database: Database, archive: list[SeriesRow], key: str, data: Any, most: int, near: int, size: int
+    database: Database,
+    archive: list[SeriesRow],
+    key: str,
+    data: Any,
+    most: int,
+    near: int,
+    size: int,
+    deep: int,
+    counted: int,
 ) -> None:
     """Looked for among the newest, among all that were listed, or put in order."""
     await database.write(lambda connection: archives.put(connection, archive))
@@ -464,11 +478,15 @@ async def test_pages_of_a_pattern_that_many_studies_match(
     units = data.draw(SEERS)
     asked = Asked(STUDY, (None, None), {key: data.draw(STUDY_KEYS[key]), **more}, False, None, units)
     whole = oracle.answer(archive, asked)
-    with patch.multiple(compiler, MOST_FOUND=most, NEAR=near):
+    with (
+        patch.object(forms, "DEEP", deep),
+        patch.multiple(compiler, MOST_FOUND=most, NEAR=near, MOST_REMAINING=counted),
+        patch.object(module, "MOST_REMAINING", counted),
+    ):
         for offset in range(len(whole) + 1):
             results, page = await _pages(database, asked, limit=size, offset=offset)
             assert _addresses(results, STUDY) == whole[offset : offset + size]
-            assert page.remaining == max(0, len(whole) - offset - size)
+            assert page.remaining == min(counted, max(0, len(whole) - offset - size))
 
 
 async def test_every_moment_against_every_range(database: Database) -> None:
