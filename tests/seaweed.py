@@ -112,10 +112,17 @@ class Seaweed:
     def _answers(self, full: bool) -> bool:
         made = httpx.post(self._filer(""), timeout=10).status_code in (201, 409)
         if not made or full:
-            return made
+            return made and self._has_volumes()
         # A volume is there only when a first write has gone through.
         ready = self._filer("ready")
         return httpx.put(ready, content=b"x", timeout=10).is_success and httpx.delete(ready).is_success
+
+    def _has_volumes(self) -> bool:
+        """Whether what it holds has been told to who looks for it: until then it gives nothing."""
+        told = httpx.get(f"http://127.0.0.1:{self._ports['master.port']}/dir/status").json()["Topology"]
+        return any(
+            rack.get("DataNodes") for centre in told["DataCenters"] or () for rack in centre.get("Racks") or ()
+        )
 
     def _await(self, ready: object) -> None:
         assert callable(ready)
