@@ -121,7 +121,9 @@ class Seaweed:
         """Whether what it holds has been told to who looks for it: until then it gives nothing."""
         told = httpx.get(f"http://127.0.0.1:{self._ports['master.port']}/dir/status").json()["Topology"]
         return any(
-            rack.get("DataNodes") for centre in told["DataCenters"] or () for rack in centre.get("Racks") or ()
+            rack.get("DataNodes")
+            for centre in told["DataCenters"] or ()
+            for rack in centre.get("Racks") or ()
         )
 
     def _await(self, ready: object) -> None:
