@@ -7,6 +7,7 @@ from typing import Any
 from unittest.mock import patch
 from urllib.parse import quote, quote_plus
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -487,6 +488,23 @@ async def test_pages_of_a_pattern_that_many_studies_match(
             results, page = await _pages(database, asked, limit=size, offset=offset)
             assert _addresses(results, STUDY) == whole[offset : offset + size]
             assert page.remaining == min(counted, max(0, len(whole) - offset - size))
+
+
+@pytest.mark.parametrize("deep", [1, 1000])
+@pytest.mark.parametrize("keys", [{}, {"PatientID": "A*"}, {"PatientID": "A3"}, {"ModalitiesInStudy": "CT"}])
+async def test_pages_far_down(database: Database, keys: dict[str, str], deep: int) -> None:
+    """What follows is counted on from the last row, or known beforehand: however the rows are found."""
+    archive = _each_value("PatientID", tuple(f"A{number % 4}" for number in range(20)))
+    archive = [replace(each, series={**each.series, "Modality": "CT"}) for each in archive]
+    await _stored(database, *archive)
+    asked = Asked(STUDY, (None, None), keys)
+    whole = oracle.answer(archive, asked)
+    assert len(whole) > 4
+    with patch.object(forms, "DEEP", deep):
+        for offset in range(len(whole) + 1):
+            results, page = await _pages(database, asked, limit=2, offset=offset)
+            assert _addresses(results, STUDY) == whole[offset : offset + 2]
+            assert page.remaining == max(0, len(whole) - offset - 2)
 
 
 async def test_every_moment_against_every_range(database: Database) -> None:
