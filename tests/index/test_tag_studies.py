@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from app.database import Database
 from app.dicom.resource import Resource
+from app.index import asked as forms
 from app.index import search as module
 from app.index import tag_studies
 from app.index.scope import ARCHIVE, Scope
@@ -43,13 +44,14 @@ def _expected(one: int, other: int, apart: bool) -> list[str]:
     return sorted(held, key=lambda uid: -int(uid[2:]))
 
 
-@pytest.fixture(params=["listed", "looked for"])
+@pytest.fixture(params=["listed", "looked for", "listed, far down", "looked for, far down"])
 def way(request: pytest.FixtureRequest) -> Iterator[str]:
     """How studies are found; where they are looked for, so few of the rest are counted."""
-    few = 0 if request.param == "looked for" else tag_studies.FEW
+    few = 0 if "looked for" in request.param else tag_studies.FEW
+    deep = patch.object(forms, "DEEP", 1 if "far down" in request.param else forms.DEEP)
     some = patch.multiple(tag_studies, SOME=1, APART=2)
     listing = patch("app.index.tag_studies.worth_listing", lambda *_: few)
-    with listing, some, patch.object(module, "MOST_REMAINING", REMAINING):
+    with listing, some, deep, patch.object(module, "MOST_REMAINING", REMAINING):
         yield request.param
 
 
