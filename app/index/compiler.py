@@ -157,11 +157,11 @@ def modality_share(modality: Limit, scope: Scope, viewer: Viewer) -> Select[Any]
 def remaining(
     form: Asked, scope: Scope, viewer: Viewer, carried: Sequence[ColumnElement[bool]] = ()
 ) -> ColumnElement[int]:
-    """How many results follow the page, counted up to MOST_REMAINING; or a row, of rows that are `placed`.
-    Executed with `parameters`.
+    """How many results follow the page, or the row behind which the form says to be, counted up to
+    MOST_REMAINING. Executed with `parameters`.
     """
     rows: GenerativeSelect
-    if form.placed:
+    if form.behind:
         rows = _onward(form, scope, viewer, carried)
     elif form.any_row:
         rows = _addresses(form, scope, viewer).offset(page_limit("after"))

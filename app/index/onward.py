@@ -86,7 +86,7 @@ def remaining(connection: Connection, query: Query, scope: Scope, viewer: Viewer
         return 0
     search = prepared(connection, query, scope, viewer)
     search.ask.parameters["after"] = after
-    form = replace(search.form, walked=None, placed=False)
+    form = replace(search.form, walked=None)
     [row] = search.ask.rows(_following, form, *search.seen, search.way.carried)
     return int(row.following)
 

@@ -156,7 +156,7 @@ class Prepared:
     def _many(self) -> int | None:
         """As many as are ever counted, where so many follow among the rows that were looked up alone."""
         assert self.form.walked
-        form = replace(_looked_up(self.form, self.form.walked), walked=None, placed=False)
+        form = replace(_looked_up(self.form, self.form.walked), walked=None)
         [row] = self.ask.rows(study_counts.counted, form, *self.seen, self.way.carried, False, None)
         return MOST_REMAINING if row.following == MOST_REMAINING else None
 
@@ -178,6 +178,7 @@ class Prepared:
             ask.parameters["studies"] = listed(uncounted)
             rest = self.form if following is None else None
             if rest and rest.placed:
+                rest = replace(rest, behind="row")
                 ask.parameters.update(order.place(query.level, rows[-1]))
             groups = ask.rows(study_counts.counted, rest, *self.seen, self.way.carried, counting, first)
         counts = {**known, **(study_counts.grouped(groups) if counting else {})}
