@@ -53,8 +53,8 @@ class Asked:
     deep: bool = False
     #: Whether the rows say where they stand in the order (`app.index.order`), so that others can follow them.
     placed: bool = False
-    #: Where to begin, if not at an offset: behind a row, and of what is there perhaps only with what sorts like
-    #: it, or after that.
+    #: Where to begin, if not at an offset: behind a row, and of what is there perhaps only with what sorts
+    #: like it, or after that.
     behind: Literal["", "row", "alike", "beyond"] = ""
     #: Whether the rows of studies were looked up beforehand: the parameter `found` has them.
     found: bool = False
