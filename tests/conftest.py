@@ -3,8 +3,9 @@
 import asyncio
 import itertools
 import shutil
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from functools import _lru_cache_wrapper, cache
 from pathlib import Path
 from typing import Any
@@ -95,8 +96,11 @@ def migrated_postgres(postgres: Cluster) -> Cluster:
 
 @pytest.fixture(scope="session")
 def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated SQLite database to copy."""
+    """A migrated SQLite database to copy: of short pages, as there are thousands of copies."""
     path = tmp_path_factory.mktemp("sqlite") / "index.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA page_size = 4096")
+        connection.execute("PRAGMA journal_mode = WAL")
     asyncio.run(migrate(f"sqlite:///{path}"))
     return path
 

@@ -20,6 +20,8 @@ STATEMENTS = 100
 #: For every SQLite connection. The write-ahead log is a property of the file: `migrate` turns it on.
 PRAGMAS = {
     "busy_timeout": 5000,
+    # In KiB: the pages that a request with some dozen instances changes.
+    "cache_size": -8000,
     "case_sensitive_like": 1,
     "foreign_keys": 1,
     "mmap_size": 1 << 30,

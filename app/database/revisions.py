@@ -24,9 +24,9 @@ APP = Path(__file__).parent.parent
 MIGRATIONS = next(folder for folder in (APP / "migrations", APP.parent / "migrations") if folder.is_dir())
 #: Processes that migrate one PostgreSQL database take turns by this advisory lock; the number is arbitrary.
 MIGRATING = 0x5265_6164_526F_6F6D
-#: What is a property of a SQLite file, in this order. A row of a series has 1,500 bytes: of pages of 4,096, a
-#: quarter would be empty. Only a new file takes it.
-_OF_THE_FILE = {"page_size": 8192, "journal_mode": "WAL"}
+#: What is a property of a SQLite file, in this order. A row of an instance has some 1,800 bytes: of pages of
+#: 8,192, a tenth would be empty. Only a new file takes it.
+_OF_THE_FILE = {"page_size": 1 << 15, "journal_mode": "WAL"}
 _BEHIND = "The database is not at this version's schema: run 'readingroom migrate' first."
 _AHEAD = "The database was made by a newer Reading Room: run that version, or restore a backup."
 
