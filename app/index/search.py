@@ -177,7 +177,7 @@ class Prepared:
         if counting or following is None:
             ask.parameters["studies"] = listed(uncounted)
             rest = self.form if following is None else None
-            if rest and rest.placed:
+            if rows and rest and rest.placed:
                 rest = replace(rest, behind="row")
                 ask.parameters.update(order.place(query.level, rows[-1]))
             groups = ask.rows(study_counts.counted, rest, *self.seen, self.way.carried, counting, first)

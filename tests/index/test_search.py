@@ -1,5 +1,6 @@
 """Searches against the oracle, on both databases."""
 
+import itertools
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -501,10 +502,10 @@ async def test_pages_far_down(database: Database, keys: dict[str, str], deep: in
     whole = oracle.answer(archive, asked)
     assert len(whole) > 4
     with patch.object(forms, "DEEP", deep):
-        for offset in range(len(whole) + 1):
-            results, page = await _pages(database, asked, limit=2, offset=offset)
-            assert _addresses(results, STUDY) == whole[offset : offset + 2]
-            assert page.remaining == max(0, len(whole) - offset - 2)
+        for offset, limit in itertools.product(range(len(whole) + 1), (0, 2)):
+            results, page = await _pages(database, asked, limit=limit, offset=offset)
+            assert _addresses(results, STUDY) == whole[offset : offset + limit]
+            assert page.remaining == max(0, len(whole) - offset - limit)
 
 
 async def test_every_moment_against_every_range(database: Database) -> None:
